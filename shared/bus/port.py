@@ -1,0 +1,98 @@
+"""The bus port: events from one service to the others, at least once, in order per figure within a topic."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from shared.events.envelope import Event
+
+Handler: TypeAlias = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+class Kind(StrEnum):
+    PROJECTION = "projection"  # replayable: read models, search
+    REACTION = "reaction"  # never replayed: webhooks, remote calls
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """`handler` gets batches: the events of one poll, of one topic, in order. It finishes its effects before it returns;
+    then the batch's position is committed. A batch that fails is run again event by event.
+
+    Raising Unavailable makes the subscription wait, spending no attempts; a PermanentError dead-letters the event at
+    once; any other error is retried with backoff and jitter, then dead-lettered.
+    """
+
+    group: str
+    topics: tuple[type[Event], ...]
+    handler: Handler
+    kind: Kind = Kind.PROJECTION
+    batch: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a group is on a topic. `waiting_for` names the dependency that it waits for, else ""."""
+
+    group: str
+    topic: str
+    behind: int
+    moved_at: datetime | None
+    waiting_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that a group could not handle."""
+
+    id: str
+    group: str
+    topic: str
+    attributes: Mapping[str, str]
+    body: bytes
+    error: str
+    traceback: str
+    died_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Events after a cursor, and the cursor after them."""
+
+    events: list[Event] = field(default_factory=list)
+    cursor: str = ""
+
+
+class Bus(Protocol):
+    """`subscribe` before `start`; `stop` lets handlers finish, then commits."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Durable when it returns. For services without documents; others give events to their writes."""
+
+    def subscribe(self, subscription: Subscription) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def tail(self, topics: Sequence[type[Event]]) -> AsyncIterator[Event]:
+        """Events from now on, without a group."""
+
+    async def read(self, topics: Sequence[type[Event]], *, after: str = "", limit: int = 100) -> Slice:
+        """Events after an opaque cursor ("" is the oldest kept). Raises Invalid on a foreign cursor."""
+
+    async def progress(self) -> list[Progress]: ...
+
+    async def dead_letters(self, *, group: str = "", limit: int = 100) -> list[DeadLetter]: ...
+
+    async def dead_letter(self, id: str) -> DeadLetter:
+        """Raises NotFound."""
+
+    async def replay(self, ids: Sequence[str]) -> int:
+        """Sends dead letters to their group alone, again. Returns how many."""
+
+    async def forget(self, figures: Sequence[str]) -> None:
+        """Blanks the bodies of all kept events and dead letters of erased figures, except image.deleted."""

@@ -1,0 +1,128 @@
+"""The documents port: collections of pydantic documents, one owner each.
+
+One write is atomic: a document and the events that its change causes. There is no transaction over two documents,
+because a distributed engine has none worth its price; whoever needs two orders them so that dying between is harmless.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.events.envelope import Event
+
+MAX_PAGE = 1000
+
+Value: TypeAlias = str | int | float | bool | None
+
+
+class Index(NamedTuple):
+    """Fields (dotted paths) that `find` filters and sorts by. A unique index ignores documents where a field is null."""
+
+    name: str
+    fields: tuple[str, ...]
+    unique: bool = False
+
+
+class Document(BaseModel):
+    """What a service keeps. `version` counts writes (0: not stored yet); `schema` is the shape it was written in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collection: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+    indexes: ClassVar[tuple[Index, ...]] = ()
+    # (schema it reads, pure function to the next schema), from the service's migrations.py
+    upcasters: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+
+    id: str
+    version: Annotated[int, Field(ge=0)] = 0
+
+    def changed(self, **fields: Any) -> Self:
+        """A copy with these fields replaced. Not validated again: values come from validated input."""
+        return self.model_copy(update=fields)
+
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """One of these values (at most 1,000)."""
+
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """gte <= field < lt; either may be missing."""
+
+    gte: Value = None
+    lt: Value = None
+
+
+Where: TypeAlias = Mapping[str, Value | In | Range]
+Change: TypeAlias = Callable[[D], tuple[D, Sequence[Event]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[D]):
+    """`next` is an opaque cursor, null on the last page."""
+
+    items: list[D]
+    next: str | None
+
+
+class Collection(Protocol[D]):
+    """Documents of one class."""
+
+    async def get(self, id: str) -> D:
+        """Raises NotFound; Erased where a tombstone stands."""
+
+    async def get_many(self, ids: Sequence[str]) -> list[D]:
+        """Those that exist, in the order of `ids`."""
+
+    async def insert(self, document: D, events: Sequence[Event] = ()) -> D:
+        """The document at version 1. Raises Duplicate (with its holder) on a taken id or unique key, Erased on a
+        tombstone."""
+
+    async def insert_many(self, documents: Sequence[D], events: Sequence[Sequence[Event]] = ()) -> list[D | Exception]:
+        """Each document with its events (`events[i]`), or the Duplicate or Erased that kept it out; the others go in."""
+
+    async def upsert_many(self, documents: Sequence[D], newest_by: Sequence[str]) -> int:
+        """For read models: writes each document unless the stored one is at least as new, comparing the values of
+        `newest_by` in order, or a tombstone stands. Returns how many were written."""
+
+    async def update(
+        self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None
+    ) -> D:
+        """Stores what `change`, a pure function, makes of the current document, with its events. It may run several
+        times on a race. With `version`, raises Conflict (with the stored document as `current`) when that is not the
+        stored one. Where there is none, `initial` is what `change` gets, else NotFound; Erased on a tombstone. Nothing
+        is written, and no event sent, when `change` returns an equal document and no events."""
+
+    async def erase(self, id: str, events: Sequence[Event] = ()) -> bool:
+        """Leaves a content-free tombstone, also where nothing was. False when it was erased before."""
+
+    async def find(
+        self,
+        where: Where | None = None,
+        *,
+        sort: Sequence[str] = (),
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page[D]:
+        """A page in order of `sort` (dotted fields, all ascending, or all descending with a leading "-"), then id.
+        Raises Invalid on a foreign cursor."""
+
+    async def count(self, where: Where | None = None) -> int: ...
+
+    async def count_by(self, field: str, where: Where | None = None) -> dict[str, int]:
+        """Documents by the value of a field; null counts under ""."""
+
+
+class Documents(Protocol):
+    """A store of collections."""
+
+    def collection(self, model: type[D]) -> Collection[D]: ...
