@@ -18,8 +18,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """`handler` gets batches: the events of one poll, of one topic, in order. It finishes its effects before it returns;
-    then the batch's position is committed. A batch that fails is run again event by event.
+    """`handler` gets batches: the events of one poll, of one topic, in order. It finishes its effects before it
+    returns; then the batch's position is committed. A batch that fails is run again event by event.
 
     Raising Unavailable makes the subscription wait, spending no attempts; a PermanentError dead-letters the event at
     once; any other error is retried with backoff and jitter, then dead-lettered.

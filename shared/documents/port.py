@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.errors import Duplicate, Erased
 from shared.events.envelope import Event
 
 MAX_PAGE = 1000
@@ -18,7 +19,7 @@ Value: TypeAlias = str | int | float | bool | None
 
 
 class Index(NamedTuple):
-    """Fields (dotted paths) that `find` filters and sorts by. A unique index ignores documents where a field is null."""
+    """Fields (dotted paths) that `find` filters and sorts by. A unique index ignores documents where one is null."""
 
     name: str
     fields: tuple[str, ...]
@@ -87,16 +88,14 @@ class Collection(Protocol[D]):
         """The document at version 1. Raises Duplicate (with its holder) on a taken id or unique key, Erased on a
         tombstone."""
 
-    async def insert_many(self, documents: Sequence[D], events: Sequence[Sequence[Event]] = ()) -> list[D | Exception]:
-        """Each document with its events (`events[i]`), or the Duplicate or Erased that kept it out; the others go in."""
+    async def insert_many(self, documents: Sequence[D], events: Sequence[Sequence[Event]] = ()) -> list[D | Duplicate | Erased]:
+        """Each document with its events (`events[i]`), or what kept it out (Duplicate, Erased); the others go in."""
 
     async def upsert_many(self, documents: Sequence[D], newest_by: Sequence[str]) -> int:
         """For read models: writes each document unless the stored one is at least as new, comparing the values of
         `newest_by` in order, or a tombstone stands. Returns how many were written."""
 
-    async def update(
-        self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None
-    ) -> D:
+    async def update(self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None) -> D:
         """Stores what `change`, a pure function, makes of the current document, with its events. It may run several
         times on a race. With `version`, raises Conflict (with the stored document as `current`) when that is not the
         stored one. Where there is none, `initial` is what `change` gets, else NotFound; Erased on a tombstone. Nothing

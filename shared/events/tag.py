@@ -15,7 +15,9 @@ Source = Literal["recommendation", "search", "free_text"]
 class Tag(Body):
     """A concept, or free text on an axis, that stands accepted. Free text has neither IRI nor CURIE."""
 
-    key: Annotated[str, Field(description="Concept (CURIE) or normalised free text, with the assertion: unique in a figure")]
+    key: Annotated[
+        str, Field(description="Concept (CURIE) or normalised free text, with the assertion: unique in a figure")
+    ]
     axis: Axis
     iri: str | None = None
     curie: str | None = None

@@ -38,8 +38,8 @@ class FigureEntry(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All `words` must occur (the last one as a prefix); `filters` are exact: axis, tag (CURIE or label), doi, collection,
-    status, project."""
+    """All `words` must occur (the last one as a prefix); `filters` are exact: axis, tag (CURIE or label), doi,
+    collection, status, project."""
 
     words: str = ""
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)

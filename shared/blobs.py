@@ -1,0 +1,188 @@
+"""The blobs port: files by content hash (SHA-256, hex), in a local folder or any object store, through obstore."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+import obstore
+from obstore.exceptions import BaseError as StoreError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from shared.errors import Invalid, NotFound, TooLarge, Unavailable
+
+CHUNK: Final = 1 << 20
+MAX_BYTES: Final = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A stored file."""
+
+    sha256: str
+    bytes: int
+
+
+class Blobs:
+    """Files that never change. Putting the same content twice stores it once."""
+
+    def __init__(self, url: str, *, scratch: Path) -> None:
+        """`url`: file:///folder or an object store's (s3://bucket/prefix …); `scratch`: a local folder for parts of
+        uploads, swept by `sweep`."""
+        self._scratch = scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._folder: Path | None = None
+        self._store: ObjectStore
+        if url.startswith("file://"):
+            self._folder = Path(url.removeprefix("file://"))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._store = LocalStore(self._folder)
+        else:
+            self._store = from_url(url)
+
+    async def put(self, chunks: AsyncIterable[bytes], *, limit: int = MAX_BYTES) -> Blob:
+        """Streams to a part file first, so that a broken upload leaves nothing. Raises TooLarge above `limit`."""
+        digest, size = hashlib.sha256(), 0
+        handle, name = tempfile.mkstemp(dir=self._scratch, prefix="upload-")
+        part = Path(name)
+        try:
+            async with await anyio.open_file(handle, "wb") as out:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > limit:
+                        raise TooLarge(
+                            f"The file has more than {limit:,} bytes.", remedy="Send a smaller file, or split it."
+                        )
+                    digest.update(chunk)
+                    await out.write(chunk)
+            blob = Blob(digest.hexdigest(), size)
+            await self._keep(part, blob)
+        finally:
+            part.unlink(missing_ok=True)
+        return blob
+
+    async def put_bytes(self, data: bytes) -> Blob:
+        blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
+        await self._store_bytes(blob.sha256, data)
+        return blob
+
+    async def put_file(self, path: Path) -> Blob:
+        """Stores a copy of a local file."""
+        digest = await anyio.to_thread.run_sync(_digest, path)
+        blob = Blob(digest, path.stat().st_size)
+        await self._keep(path, blob)
+        return blob
+
+    async def stat(self, sha256: str) -> Blob:
+        """Raises NotFound."""
+        try:
+            meta = await obstore.head_async(self._store, _key(sha256))
+        except FileNotFoundError as error:
+            raise _missing(sha256) from error
+        except StoreError as error:
+            raise Unavailable("blobs") from error
+        return Blob(sha256, meta["size"])
+
+    async def read(self, sha256: str) -> bytes:
+        """The whole content. Raises NotFound."""
+        return b"".join([chunk async for chunk in self.stream(sha256)])
+
+    async def stream(self, sha256: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The content, or its bytes from `start` to before `end`, in parts of about 1 MiB. Raises NotFound."""
+        size = (await self.stat(sha256)).bytes
+        stop = size if end is None else min(end, size)
+        try:
+            while start < stop:
+                until = min(start + CHUNK, stop)
+                yield bytes(await obstore.get_range_async(self._store, _key(sha256), start=start, end=until))
+                start = until
+        except FileNotFoundError as error:
+            raise _missing(sha256) from error
+        except StoreError as error:
+            raise Unavailable("blobs") from error
+
+    @asynccontextmanager
+    async def local(self, sha256: str) -> AsyncIterator[Path]:
+        """The content as a local file to read, for libraries that need one; gone afterwards unless it is the blob
+        itself. Raises NotFound."""
+        await self.stat(sha256)
+        if self._folder is not None:
+            yield self._folder / _key(sha256)
+            return
+        handle, name = tempfile.mkstemp(dir=self._scratch, prefix="local-")
+        try:
+            async with await anyio.open_file(handle, "wb") as out:
+                async for chunk in self.stream(sha256):
+                    await out.write(chunk)
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    async def delete(self, sha256: str) -> None:
+        """No error where it was gone already."""
+        try:
+            await obstore.delete_async(self._store, _key(sha256))
+        except FileNotFoundError:
+            return
+        except StoreError as error:
+            raise Unavailable("blobs") from error
+
+    def sweep(self) -> int:
+        """Removes what a killed process left half uploaded; returns how many files. Only while no other process
+        serves on this scratch folder."""
+        left = [path for path in self._scratch.iterdir() if path.name.startswith(("upload-", "local-"))]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    async def _keep(self, path: Path, blob: Blob) -> None:
+        if self._folder is None:
+            try:
+                await obstore.put_async(self._store, _key(blob.sha256), path)
+            except StoreError as error:
+                raise Unavailable("blobs") from error
+            return
+        await anyio.to_thread.run_sync(_copy_into, path, self._folder / _key(blob.sha256))
+
+    async def _store_bytes(self, sha256: str, data: bytes) -> None:
+        try:
+            await obstore.put_async(self._store, _key(sha256), data)
+        except StoreError as error:
+            raise Unavailable("blobs") from error
+
+
+def _key(sha256: str) -> str:
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        raise Invalid("Not a content hash.", field="blob")
+    return f"{sha256[:2]}/{sha256}"
+
+
+def _missing(sha256: str) -> NotFound:
+    return NotFound(f"No file with the content hash {sha256[:12]}… is stored.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy_into(source: Path, target: Path) -> None:
+    """By hard link where the file system allows, else by copy; either way the name appears only when it is whole."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:
+        handle, name = tempfile.mkstemp(dir=target.parent)
+        with os.fdopen(handle, "wb") as out, source.open("rb") as data:
+            while chunk := data.read(CHUNK):
+                out.write(chunk)
+        os.replace(name, target)

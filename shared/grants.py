@@ -1,0 +1,82 @@
+"""Signed tokens of the internal hop and signed grants for files: JWTs (RFC 7519), HS256, of at most 60 s and 1 h.
+
+A token says who asks (audience: one service); a grant says which file may be read, so that the file door needs to ask
+nobody. Both expire; neither carries a name.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from shared.access import Caller, Role
+from shared.errors import Unauthenticated
+
+TOKEN_SECONDS: Final = 60
+GRANT_SECONDS: Final = 3600
+_ALGORITHMS: Final = ["HS256"]
+_ROLES: Final = frozenset(get_args(Role))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to read one file: its blob, its media type, the name to save it as ("" shows it in the page)."""
+
+    blob: str
+    media_type: str
+    file_name: str = ""
+
+
+class Signer:
+    """Signs and checks with one key of at least 32 bytes, shared by all services of an installation."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 32:
+            raise ValueError("the signing key needs at least 32 bytes")
+        self._key = OctKey.import_key(key)
+
+    def token(self, caller: Caller, audience: str) -> str:
+        """Says to the service `audience` who asks, for 60 s."""
+        roles = {project: sorted(roles) for project, roles in caller.roles.items()}
+        return self._sign({"aud": audience, "sub": caller.person, "roles": roles}, TOKEN_SECONDS)
+
+    def caller(self, token: str, audience: str) -> Caller:
+        """Raises Unauthenticated unless the token is whole, in time and meant for `audience`."""
+        claims = self._check(token, audience)
+        roles: dict[str, frozenset[Role]] = {
+            project: frozenset(role for role in names if role in _ROLES)
+            for project, names in claims.get("roles", {}).items()
+        }
+        return Caller(person=str(claims["sub"]), roles=roles)
+
+    def grant(self, grant: Grant) -> str:
+        """Lets whoever holds it read one file for an hour."""
+        # Rounded to the half hour, so that a page shown again finds the same address in the browser's cache.
+        issued = int(time.time()) // (GRANT_SECONDS // 2) * (GRANT_SECONDS // 2)
+        claims = {"aud": "files", "sub": grant.blob, "type": grant.media_type, "name": grant.file_name}
+        return self._sign(claims, GRANT_SECONDS + GRANT_SECONDS // 2, issued=issued)
+
+    def granted(self, token: str) -> Grant:
+        """Raises Unauthenticated unless the grant is whole and in time."""
+        claims = self._check(token, "files")
+        return Grant(blob=str(claims["sub"]), media_type=str(claims["type"]), file_name=str(claims["name"]))
+
+    def _sign(self, claims: Mapping[str, Any], seconds: int, *, issued: int | None = None) -> str:
+        start = int(time.time()) if issued is None else issued
+        return jwt.encode({"alg": "HS256"}, {**claims, "exp": start + seconds}, self._key, algorithms=_ALGORITHMS)
+
+    def _check(self, token: str, audience: str) -> dict[str, Any]:
+        try:
+            claims = jwt.decode(token, self._key, algorithms=_ALGORITHMS).claims
+            jwt.JWTClaimsRegistry(
+                aud={"essential": True, "value": audience}, exp={"essential": True}, sub={"essential": True}
+            ).validate(claims)
+        except (JoseError, ValueError) as error:
+            raise Unauthenticated(
+                "The signed address or token is not valid or has expired.", remedy="Load the page again."
+            ) from error
+        return claims

@@ -1,0 +1,240 @@
+"""What every HTTP door shares: who asks, problems (RFC 9457), bodies of bounded size, pages, versions as ETags."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import httpx
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.access import Caller
+from shared.errors import (
+    Conflict,
+    DeadlineExceeded,
+    Duplicate,
+    Erased,
+    Forbidden,
+    Invalid,
+    MitaggerError,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+from shared.grants import Signer
+
+MAX_JSON_BYTES: Final = 4_000_000
+HOP_SECONDS: Final = 30.0
+
+T = TypeVar("T")
+
+STATUS: Final[tuple[tuple[type[MitaggerError], int], ...]] = (
+    (TooLarge, 413),
+    (Unsupported, 415),
+    (Invalid, 422),
+    (Erased, 410),
+    (NotFound, 404),
+    (Duplicate, 409),
+    (Conflict, 409),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (Unavailable, 503),
+    (DeadlineExceeded, 504),
+)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `difference` stands on conflicts: field → yours, theirs."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    remedy: str = ""
+    field: str = ""
+    difference: dict[str, Any] = {}
+    errors: list[dict[str, Any]] = []
+
+
+class PageOf(BaseModel, Generic[T]):
+    """A page of a list. `next` goes into `?cursor=`; null on the last page."""
+
+    items: list[T]
+    next: str | None = None
+
+
+def status_of(error: MitaggerError) -> int:
+    """The HTTP status of an error; 500 for one that no client can mend."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def problem(error: MitaggerError) -> JSONResponse:
+    """The error as application/problem+json."""
+    status = status_of(error)
+    body = Problem(
+        type=f"https://mitagger.org/problems/{_slug(type(error).__name__)}",
+        title=_words(type(error).__name__),
+        status=status,
+        detail=error.message,
+        remedy=error.remedy,
+        field=getattr(error, "field", ""),
+        difference=getattr(error, "difference", {}),
+    )
+    headers = {"Retry-After": "5"} if isinstance(error, Unavailable) else {}
+    return _problem_response(body, headers)
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def if_match(header: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
+    """The version that the caller saw, from If-Match; null where the header is missing or "*"."""
+    if header is None or header.strip() == "*":
+        return None
+    text = header.strip().removeprefix("W/").strip('"')
+    if not text.isdigit() or len(text) > 18:
+        raise Invalid(
+            "If-Match must hold the ETag that you got.", field="If-Match", remedy='Send it as it came, like "3".'
+        )
+    return int(text)
+
+
+def current_caller(request: Request) -> Caller:
+    """Who asks, from the signed token of the internal hop."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Nobody is signed in.", remedy="Sign in, or send an API key.")
+    signer: Signer = request.app.state.signer
+    return signer.caller(token, request.app.state.audience)
+
+
+CallerDep = Annotated[Caller, Depends(current_caller)]
+IfMatch = Annotated[int | None, Depends(if_match)]
+Limit = Annotated[int, Field(ge=1, le=200)]
+
+
+def door(service: str, router: APIRouter, *, signer: Signer, description: str = "") -> FastAPI:
+    """The HTTP door of a service: its router, problems instead of stack traces, bounded JSON bodies."""
+    app = FastAPI(title=f"MITagger {service}", description=description, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.signer = signer
+    app.state.audience = service
+    app.include_router(router)
+    answer_with_problems(app)
+    app.add_middleware(BoundedBody, limit=MAX_JSON_BYTES)
+    return app
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Turns every error of the tree, of validation and of routing into a problem."""
+
+    @app.exception_handler(MitaggerError)
+    async def _mitagger(_request: Request, error: MitaggerError) -> Response:
+        return problem(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(_request: Request, error: RequestValidationError) -> Response:
+        errors = [{"field": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()[:50]]
+        return _problem_response(
+            Problem(
+                type="https://mitagger.org/problems/invalid",
+                title="Invalid",
+                status=422,
+                detail=f"{errors[0]['field']}: {errors[0]['message']}" if errors else "The request is not valid.",
+                remedy="See `errors`, correct the request and send it again.",
+                errors=errors,
+            )
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> Response:
+        body = Problem(title=str(error.detail), status=error.status_code, detail=str(error.detail))
+        return _problem_response(body, dict(error.headers or {}))
+
+
+class BoundedBody:
+    """ASGI middleware: a body above `limit` bytes is refused while it streams in."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise TooLarge(f"The request has more than {self._limit:,} bytes.", remedy="Send it in smaller parts.")
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+class Hop:
+    """An HTTP client of another service: in one process over ASGI, else by URL, with a deadline either way.
+
+    (httpx's ASGITransport ignores time-outs, so the deadline is enforced here.)
+    """
+
+    def __init__(self, service: str, *, app: ASGIApp | None = None, url: str = "http://service") -> None:
+        self.service = service
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False) if app is not None else None
+        self._client = httpx.AsyncClient(transport=transport, base_url=url, timeout=HOP_SECONDS, trust_env=False)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str,
+        params: Any = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        json: Any = None,
+        seconds: float = HOP_SECONDS,
+    ) -> httpx.Response:
+        """Raises DeadlineExceeded, Unavailable. Any answer of the service is returned, whatever its status."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._client.request(
+                    method,
+                    path,
+                    params=params,
+                    headers={**(headers or {}), "Authorization": f"Bearer {token}"},
+                    content=content,
+                    json=json,
+                )
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"{self.service} did not answer within {seconds:.0f} s.", remedy="Try again."
+            ) from error
+        except httpx.HTTPError as error:
+            raise Unavailable(self.service, remedy="Try again in a moment.") from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    content = {key: value for key, value in body.model_dump(mode="json").items() if value not in ("", {}, [])}
+    return JSONResponse(content, status_code=body.status, headers=headers, media_type="application/problem+json")
+
+
+def _words(name: str) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() and i else c for i, c in enumerate(name))
+
+
+def _slug(name: str) -> str:
+    return _words(name).lower().replace(" ", "-")

@@ -1,0 +1,22 @@
+"""The shape of a service, whichever process it runs in."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from shared.bus.port import Subscription
+
+
+class Service(Protocol):
+    """`app` is its HTTP door (null: it has none); `subscriptions` its event door."""
+
+    name: str
+    app: ASGIApp | None
+    subscriptions: Sequence[Subscription]
+
+    async def start(self) -> None:
+        """After the engine started, before events and requests arrive."""
+
+    async def stop(self) -> None:
+        """Background work ends; called before the engine stops."""
