@@ -1,0 +1,79 @@
+"""CPU work in worker processes: bounded in time and memory, killed alone without harming their peers.
+
+    workers = Workers()
+    rendered = await workers.run(render, path, folder, timeout=60)
+
+The pool is anyio's (`anyio.to_process`): processes start when first needed, are used again, and leave after five
+idle minutes. Of the pools tried it is the one where killing a worker leaves the others alive (`ProcessPoolExecutor`
+breaks as a whole). A worker imports the parent's `__main__` module and the module of the function: keep both light.
+"""
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_process
+
+from shared.errors import DeadlineExceeded, Invalid, TooLarge
+
+GIB = 1024**3
+
+Result = TypeVar("Result")
+
+
+class Workers:
+    """At most `count` processes (default: one a core), each with at most `memory` bytes of address space.
+
+    The bound on memory holds on Linux; other systems do not enforce one (RLIMIT_AS), there it is left out.
+    """
+
+    def __init__(self, count: int | None = None, *, memory: int = 2 * GIB) -> None:
+        self._free = anyio.CapacityLimiter(count or os.cpu_count() or 1)
+        self._memory = memory
+
+    async def run(self, function: Callable[..., Result], *args: Any, timeout: float) -> Result:  # noqa: ASYNC109 - the worker bounds itself too
+        """Return `function(*args)`, computed in a worker within `timeout` seconds (waiting for a worker not counted).
+
+        `function` is a module's own; arguments, result and errors must pickle. Cancelling kills the worker too.
+
+        Raises: what `function` raises; DeadlineExceeded when it took longer; TooLarge when it needed more memory;
+        Invalid when its process died (a crash in a native library, or the system's memory killer).
+        """
+        name = getattr(function, "__name__", repr(function))
+        async with self._free:
+            try:
+                with anyio.move_on_after(timeout):
+                    return await anyio.to_process.run_sync(
+                        _bounded, self._memory, timeout, function, args,
+                        cancellable=True, limiter=anyio.CapacityLimiter(1),
+                    )  # fmt: skip
+            except anyio.BrokenWorkerProcess as died:
+                raise Invalid(
+                    f"This input made the process that ran {name} die.",
+                    remedy="It is malformed or needs too much memory; send a repaired or smaller one.",
+                ) from died
+        raise DeadlineExceeded(f"{name} took longer than {timeout:g} s and was stopped.")
+
+
+def _bounded(memory: int, timeout: float, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+    """Runs in the worker."""
+    if sys.platform == "linux":
+        import resource  # noqa: PLC0415 - not on every platform
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
+        # The parent kills a late worker; should the parent itself be dead, the alarm does.
+        signal.alarm(math.ceil(timeout) + 1)
+    try:
+        return function(*args)
+    except MemoryError:
+        raise TooLarge(
+            f"It needs more than the {memory // 1024**2} MiB of memory a worker may use.", remedy="Send a smaller one."
+        ) from None
+    finally:
+        if sys.platform == "linux":
+            signal.alarm(0)
