@@ -1,0 +1,131 @@
+"""Abbreviations that a text defines, each with its long form.
+
+In brackets, "long form (SF)" and "SF (long form)": Schwartz & Hearst, "A simple algorithm for identifying abbreviation
+definitions in biomedical text", Pac Symp Biocomput 2003, 451-462. In lists, as legends end with them, "SF, long form;
+SF, long form", also with a colon, dash or equals sign: our own rules, with the letter match of that paper.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from services.nlp.sentences import Span
+from shared.events.legend import Abbreviation
+
+# Schwartz & Hearst: a short form has 2 to 10 characters in at most two words; the long form has at most
+# min(|SF| + 5, 2 |SF|) words.
+SHORTEST, LONGEST, SHORT_WORDS = 2, 10, 2
+# Ours: longer stretches are prose, and more definitions are no legend. They bound time and the size of the event.
+LONGEST_LONG, MOST_DEFINITIONS = 200, 500
+LONGEST_LONE_ITEM = 60
+
+_BRACKET = re.compile(rf"\(([^()]{{2,{LONGEST_LONG}}})\)")
+_WORDS = re.compile(r"[^\s-]+")
+_HEADER = re.compile(r"(?:list of )?(?:abbreviations?|labels?|key)(?: used)?(?: are)?\s?:\s?", re.IGNORECASE)
+_SHORT = r"[^\W_][\w/+*'′&.-]{0,11}"
+_LONG = rf"[^\W_][^;:=()]{{1,{LONGEST_LONG}}}"
+_ITEM = re.compile(rf"\s?(?:and )?({_SHORT})(?:\s?[,:=]|\s[–—-])\s?({_LONG}?)\s?\.?\s?")
+_EQUATION = re.compile(rf"(?<![\w/-])({_SHORT})\s?=\s?([^\W\d_][^,;:=()]{{1,{LONGEST_LONG}}}?)(?=[,;:()]|\.?\s?$|\.\s)")
+
+Definition = tuple[str, Span]
+
+
+def abbreviations(text: str, sentences: Sequence[Span]) -> list[Abbreviation]:
+    """The definitions, in order of their long forms. One that is repeated is given once; at most 500 are."""
+    found: dict[tuple[str, str], Abbreviation] = {}
+    for sentence in sentences:
+        for short, (start, end) in (*_brackets(text, sentence), *_lists(text, sentence)):
+            long = text[start:end]
+            found.setdefault((short, long), Abbreviation(short=short, long=long, start=start, end=end))
+        if len(found) >= MOST_DEFINITIONS:
+            break
+    return sorted(list(found.values())[:MOST_DEFINITIONS], key=lambda each: each.start)
+
+
+def _brackets(text: str, sentence: Span) -> Iterator[Definition]:
+    # A long form never reaches back beyond the bracket before it: so each character is looked at once.
+    start = sentence[0]
+    for bracket in _BRACKET.finditer(text, *sentence):
+        inner = re.split(r"[,;]\s", bracket[1], maxsplit=1)[0].strip()
+        if _is_short_form(inner):
+            before = [word.start() for word in _WORDS.finditer(text, start, bracket.start())]
+            if before:
+                first = before[-min(len(before), len(inner) + 5, 2 * len(inner))]
+                long = _long_form(inner, text, (first, bracket.start()))
+                if long:
+                    yield inner, long
+        else:
+            word = re.search(r"(\S{2,10})\s?$", text[max(start, bracket.start() - 12) : bracket.start()])
+            if word and _is_short_form(word[1]):
+                long = _long_form(word[1], text, bracket.span(1))
+                if long and long[0] == bracket.start(1):
+                    yield word[1], long
+        start = bracket.end()
+
+
+def _lists(text: str, sentence: Span) -> Iterator[Definition]:
+    start, end = sentence
+    if text.find("=", start, end) >= 0:
+        for equation in _EQUATION.finditer(text, start, end):
+            long = _long_form(equation[1], text, equation.span(2))
+            if long and long[0] == equation.start(2):
+                yield equation[1], long
+        return
+    header = _HEADER.match(text, start, end)
+    if not header and text.find(";", start, end) < 0 and end - start > LONGEST_LONE_ITEM:
+        return
+    items: list[Definition] = []
+    item_start = header.end() if header else start
+    for piece in text[item_start:end].split(";"):
+        item = _ITEM.fullmatch(text, item_start, item_start + len(piece))
+        if item:
+            items.append((item[1], item.span(2)))
+        item_start += len(piece) + 1
+    if header:
+        yield from items
+        return
+    # Without a header, "red: actin; blue: nuclei" looks alike: the letters decide.
+    matching = [item for item in items if len(item[0]) >= SHORTEST and _begins(item, text)]
+    if len(items) > 1 and 2 * len(matching) >= len(items):
+        yield from (item for item in items if len(item[0]) >= SHORTEST)
+    elif len(items) == 1:
+        yield from matching
+
+
+def _begins(item: Definition, text: str) -> bool:
+    long = _long_form(item[0], text, item[1])
+    return long is not None and long[0] == item[1][0]
+
+
+def _is_short_form(text: str) -> bool:
+    return (
+        SHORTEST <= len(text) <= LONGEST
+        and text[0].isalnum()
+        and len(text.split()) <= SHORT_WORDS
+        and any(map(str.isalpha, text))
+    )
+
+
+def _long_form(short: str, text: str, within: Span) -> Span | None:
+    """The shortest stretch at the end of `within` that has the letters of `short` in order, the first of them at the
+    start of a word (Schwartz & Hearst, figure 1), or None where there is none or their last tests refuse it."""
+    start, end = within
+    end = start + len(text[start:end].rstrip())
+    at = end
+    for index in range(len(short) - 1, -1, -1):
+        letter = short[index].lower()
+        if not letter.isalnum():
+            continue
+        at -= 1
+        while at >= start and (text[at].lower() != letter or (index == 0 and at > start and text[at - 1].isalnum())):
+            at -= 1
+        if at < start:
+            return None
+    begin = at
+    while begin > start and not text[begin - 1].isspace():
+        begin -= 1
+    long = text[begin:end]
+    words = long.replace("-", " ").split()
+    letters = sum(map(str.isalnum, short))
+    if len(long) <= len(short) or short in long.split() or len(words) > min(letters + 5, 2 * letters):
+        return None
+    return begin, end
