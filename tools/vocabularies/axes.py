@@ -1,0 +1,98 @@
+"""Which concepts each axis takes from each source: the rules of docs/vocabularies.md, in code."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from concepts import Concept, Name, words
+from mappings import Pair, axis_by_pairs
+from ontologies import descendants
+
+UBERON_ROOTS = frozenset({"UBERON:0001062"})  # anatomical entity; not the life cycle
+CL_ROOTS = frozenset({"CL:0000000"})  # cell
+MONDO_ROOTS = frozenset({"MONDO:0000001", "MONDO:0021178"})  # disease, injury; not characteristic or susceptibility
+SO_ROOTS = frozenset({"SO:0000110", "SO:0001060", "SO:0001260"})  # feature, variant, collection; not attribute
+EFO_ASSAYS = frozenset({"EFO:0002772", "EFO:0002773"})  # assay by molecule, assay by instrument
+
+Pairs = dict[str, list[Pair]]
+
+
+def cut(concepts: list[Concept], roots: frozenset[str], axis: str) -> list[Concept]:
+    return [concept.on(axis) for concept in descendants(concepts, roots)]
+
+
+def placed_headings(headings: list[Concept], pairs: Pairs, live: frozenset[str]) -> list[Concept]:
+    """MeSH headings on Anatomy or Disease, by their own pairs."""
+    return [
+        heading.on(axis)
+        for heading in headings
+        if (axis := axis_by_pairs(heading, pairs.get(_key(heading), ()), live))
+    ]
+
+
+def placed_by_headings(concepts: Iterable[Concept], pairs: Pairs, headings: dict[str, str | None],
+                       live: frozenset[str]) -> list[Concept]:  # fmt: skip
+    """NCIT and EFO concepts on Anatomy or Disease: by their own pairs with ontologies, else by a MeSH heading that
+    has the axis, when that pair is curated or its names have the same words."""
+    placed = []
+    for concept in concepts:
+        own = pairs.get(_key(concept), [])
+        axis = axis_by_pairs(concept, own, live)
+        for pair in own:
+            same = pair.curated or words(pair.partner_label) == words(concept.label)
+            if axis is None and pair.prefix == "mesh" and same:
+                axis = headings.get("MESH:" + pair.partner.split(":")[1])
+        if axis:
+            placed.append(concept.on(axis))
+    return placed
+
+
+def ncit_concepts(pairs: Pairs) -> list[Concept]:
+    """The NCIT concepts that biomappings names, which is all that the sources have of NCIT."""
+    labels: dict[str, str] = {}
+    for key, found in sorted(pairs.items()):
+        if key.startswith("ncit:"):
+            labels[key] = found[0].label
+    return [Concept("NCIT:" + key.split(":")[1], label) for key, label in labels.items()]
+
+
+def assays(efo: list[Concept]) -> list[Concept]:
+    """EFO's assays, for Imaging (which holds the laboratory techniques). Many are named by a bare acronym that
+    means something else in a legend (ICE, PMA, MDA, PAIR, SMA): names of up to five capitals are left out."""
+    kept = []
+    for assay in descendants(efo, EFO_ASSAYS):
+        names = [name for name in (Name(assay.label, "LABEL"), *assay.names) if not _bare_acronym(name.text)]
+        if names and assay.id not in EFO_ASSAYS:
+            kept.append(replace(assay, label=names[0].text, names=tuple(names[1:]), axis="imaging"))
+    return kept
+
+
+def _bare_acronym(name: str) -> bool:
+    return re.fullmatch(r"[A-Z]{2,5}|[A-Z]?[a-z]?[A-Z]{2,4}", name) is not None
+
+
+def new_names_only(concepts: Iterable[Concept], taken: dict[str, set[frozenset[str]]]) -> list[Concept]:
+    """Leaves out a concept whose label is, word for word, a preferred name already on its axis, so that one word
+    of a legend is not recommended three times. Those that stay are added to `taken`."""
+    kept = []
+    for concept in concepts:
+        label = words(concept.label)
+        if concept.axis and label not in taken[concept.axis]:
+            taken[concept.axis].add(label)
+            kept.append(concept)
+    return kept
+
+
+def labels_by_axis(concepts: Iterable[Concept]) -> dict[str, set[frozenset[str]]]:
+    taken: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for concept in concepts:
+        if concept.axis:
+            taken[concept.axis].add(words(concept.label))
+    return taken
+
+
+def _key(concept: Concept) -> str:
+    """The identifier as biomappings writes it."""
+    prefix, local = concept.id.split(":")
+    return f"{prefix.lower()}:{local}"

@@ -1,0 +1,74 @@
+"""biomappings: pairs of identifiers that mean the same, some curated by hand, some predicted from names.
+
+The vocabularies without a hierarchy (MeSH, NCIT) and EFO's scattered parts take their axis from these pairs."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from concepts import Concept, words
+
+AXIS_OF_PARTNER = {
+    "uberon": "anatomy", "bto": "anatomy", "cl": "anatomy",
+    "mondo": "disease", "doid": "disease", "hp": "disease",
+}  # fmt: skip
+
+CURATED = 2.0
+"""Agreement of a pair that a person has looked at; a predicted pair has at most 1.0."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One direction of a mapping: `partner` is the other side, its prefix in lower case as in biomappings."""
+
+    label: str
+    partner: str
+    partner_label: str
+    curated: bool
+
+    @property
+    def prefix(self) -> str:
+        return self.partner.split(":")[0]
+
+    def agreement(self, label: str) -> float:
+        """How far the names agree: shared words by all words (Jaccard). Predicted pairs were made from synonyms
+        too, and from acronyms among them ("Hip" with "hot isostatic pressing", "Air" with "acute insulin
+        response"): those share no word and agree in nothing."""
+        if self.curated:
+            return CURATED
+        ours, theirs = words(label), words(self.partner_label)
+        return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def read_pairs(positive: str, predictions: str) -> dict[str, list[Pair]]:
+    """Exact matches by identifier, of the sides in MeSH, NCIT and EFO."""
+    pairs = defaultdict(list)
+    for text, curated in ((positive, True), (predictions, False)):
+        lines = (line for line in text.splitlines() if not line.startswith("#"))
+        for row in csv.DictReader(lines, delimiter="\t"):
+            if row["predicate_id"] != "skos:exactMatch":
+                continue
+            ends = [(row["subject_id"], row["subject_label"]), (row["object_id"], row["object_label"])]
+            for (one, label), (other, other_label) in (ends, ends[::-1]):
+                obsolete = other_label.lower().startswith("obsolete")
+                if one.split(":")[0] in ("mesh", "ncit", "efo") and not obsolete:
+                    pairs[one].append(Pair(label, other, other_label, curated))
+    return pairs
+
+
+def axis_by_pairs(concept: Concept, pairs: Iterable[Pair], live: frozenset[str]) -> str | None:
+    """The axis of the partner that agrees best. Partners of no axis (chemicals, genes, organisms, processes)
+    compete too: "Thyroid Gland" is predicted to be a thyroid adenoma, but agrees better with BTO's gland.
+
+    `live` holds the identifiers that UBERON, CL and MONDO have on their axes: their other terms give none."""
+    best: dict[str, float] = defaultdict(float)
+    for pair in pairs:
+        axis = AXIS_OF_PARTNER.get(pair.prefix, "none")
+        if pair.prefix in ("uberon", "cl", "mondo") and pair.partner.upper() not in live:
+            axis = "none"
+        if pair.prefix not in ("mesh", "ncit", "efo"):
+            best[axis] = max(best[axis], pair.agreement(concept.label))
+    axis = max(sorted(best), key=lambda key: best[key], default="none")
+    return axis if axis != "none" and best[axis] > 0 else None

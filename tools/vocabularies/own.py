@@ -1,0 +1,56 @@
+"""Our own list, `shared/vocabulary/data/synonyms.tsv`: which concepts are Imaging or Intervention, by hand, and
+the names that people use for them. Each row says where the name is from."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from concepts import AXES, SCOPES, Concept, Name, tidy
+
+HEADER = ["id", "name", "scope", "axis", "source"]
+
+
+class BadRow(Exception):
+    """A row of synonyms.tsv that contradicts the sources or itself."""
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str
+    name: str
+    scope: str
+    axis: str
+    source: str
+
+
+def read_rows(file: Path) -> list[Row]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if reader.fieldnames != HEADER:
+            raise BadRow(f"{file}: the header is {reader.fieldnames}, expected {HEADER}")
+        rows = [Row(**row) for row in reader]
+    for number, row in enumerate(rows, start=2):
+        if row.scope not in SCOPES or row.axis not in AXES or not row.source or row.name != tidy(row.name):
+            raise BadRow(f"{file}, line {number}: wrong scope, axis, source or spaces in {row}")
+    return rows
+
+
+def folded_in(concepts: Iterable[Concept], rows: Iterable[Row]) -> list[Concept]:
+    """The concepts that the rows name, on the rows' axis and with their names added. The LABEL row of a concept
+    repeats the source's label, so that a wrong identifier cannot slip through."""
+    known = {concept.id: concept for concept in concepts}
+    found: dict[str, Concept] = {}
+    for row in rows:
+        if row.id not in known:
+            raise BadRow(f"{row.id} ({row.name}): no source has this identifier")
+        if row.scope == "LABEL":
+            if row.name != tidy(known[row.id].label) or row.id in found:
+                raise BadRow(f"{row.id}: the label is {known[row.id].label!r}, once, not {row.name!r}")
+            found[row.id] = known[row.id].on(row.axis)
+        elif row.id not in found or found[row.id].axis != row.axis:
+            raise BadRow(f"{row.id} ({row.name}): its LABEL row must come first and be on the same axis")
+        else:
+            concept = found[row.id]
+            found[row.id] = replace(concept, names=(*concept.names, Name(row.name, row.scope)))
+    return list(found.values())
