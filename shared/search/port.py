@@ -1,10 +1,21 @@
 """The search port: one entry a figure, found by the words of its legend, its tags and its DOI, with facets by axis."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
+
+FACET_LABELS: Final = 20
+MAX_WORDS: Final = 64
+
+Filter: TypeAlias = Literal["axis", "tag", "doi", "collection", "status", "project"]
+
+# White space, quotes, controls and lone surrogates part words; no engine finds anything by them.
+_WORD: Final = re.compile(r"[^\s\"\x00-\x1f\x7f\ud800-\udfff]+")
+# How people paste a DOI (Crossref display guidelines): as an address, or with a prefix.
+_DOI_PREFIX: Final = re.compile(r"^(?:(?:https?://)?(?:dx\.)?doi\.org/|doi:)(?=10\.)", re.IGNORECASE)
 
 
 class TagEntry(BaseModel):
@@ -18,7 +29,8 @@ class TagEntry(BaseModel):
 
 
 class FigureEntry(BaseModel):
-    """A figure as it is indexed. `order` is (version of export's record): the highest wins."""
+    """A figure as it is indexed. `version` is that of export's record: the highest wins. `tags` are final;
+    `provisional` ones are found, counted and returned only when a query asks for them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,15 +46,21 @@ class FigureEntry(BaseModel):
     status: str
     language: str | None = None
     tags: tuple[TagEntry, ...] = ()
+    provisional: tuple[TagEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All `words` must occur (the last one as a prefix); `filters` are exact: axis, tag (CURIE or label), doi,
-    collection, status, project."""
+    """All `words` must occur (see `words_of`), the last one as a prefix, whatever their case and accents; a word with
+    inner punctuation ("COVID-19", a DOI, "GO:0005634") is found as its parts in a row. No words: every figure, by id.
+
+    `filters` are exact: one of the values of each must hold. `tag` is a CURIE or a label; `doi` ignores case.
+    `provisional` also looks at tags that no reviewer has approved.
+    """
 
     words: str = ""
-    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    filters: Mapping[Filter, Sequence[str]] = field(default_factory=dict)
+    provisional: bool = False
     offset: int = 0
     limit: int = 20
 
@@ -57,7 +75,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """`facets`: axis → tag label → number of figures found that carry it, most frequent first, at most 20 an axis."""
+    """Best match first, then by id. `facets`: axis → tag label → number of figures found that carry it, most frequent
+    first, at most 20 an axis."""
 
     total: int
     hits: list[Hit]
@@ -70,10 +89,18 @@ class Search(Protocol):
     async def put(self, entries: Sequence[FigureEntry]) -> None:
         """Searchable when it returns. An entry of a lower version than the indexed one is dropped."""
 
-    async def remove(self, ids: Sequence[str]) -> None: ...
+    async def remove(self, ids: Sequence[str]) -> None:
+        """No error where there was none."""
 
     async def search(self, query: Query) -> Results:
         """Never raises on hostile query text; Invalid on an unknown filter."""
 
     async def clear(self) -> None:
         """Empties the index, for a rebuild."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words that a query asks for, each once, at most 64: what stands between white space or quotes and has a
+    letter or digit; a DOI without its "doi:" or "https://doi.org/"."""
+    words = (_DOI_PREFIX.sub("", word) for word in _WORD.findall(text))
+    return list(dict.fromkeys(word for word in words if any(map(str.isalnum, word))))[:MAX_WORDS]

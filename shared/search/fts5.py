@@ -1,0 +1,235 @@
+"""The embedded search: SQLite FTS5, in the same file as everything else.
+
+`search_figures` holds the texts, `search_words` (FTS5, external content, kept by triggers) their words; facets are
+pairs of integers, so that counting them over every figure stays a scan of a small table.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import apsw
+from pydantic import TypeAdapter
+
+from shared.errors import Invalid
+from shared.search.port import FACET_LABELS, FigureEntry, Filter, Hit, Query, Results, TagEntry, words_of
+from shared.sqlite import Database
+
+SNIPPET_TOKENS: Final = 24
+SNIPPET_CHARACTERS: Final = 200
+
+# remove_diacritics=2 folds precomposed and combining accents alike, the prefix index makes a short last word ten times
+# faster for half as much space again, secure-delete leaves no word of an erased figure in the index
+# (https://sqlite.org/fts5.html, sections 4.3.1, 4.2 and 6.11).
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS search_figures (
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, project TEXT NOT NULL,
+  article TEXT NOT NULL, doi TEXT COLLATE NOCASE, collection TEXT, status TEXT NOT NULL, language TEXT,
+  tag_entries TEXT NOT NULL, provisional_entries TEXT NOT NULL,  -- JSON lists of TagEntry
+  title TEXT NOT NULL, label TEXT NOT NULL, legend TEXT NOT NULL, tags TEXT NOT NULL, provisional TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS search_figures_doi ON search_figures (doi);
+CREATE INDEX IF NOT EXISTS search_figures_collection ON search_figures (collection);
+CREATE INDEX IF NOT EXISTS search_figures_status ON search_figures (project, status);
+
+CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5 (
+  title, label, legend, doi, tags, provisional, content='search_figures', content_rowid='key',
+  tokenize='unicode61 remove_diacritics 2', prefix='1 2 3');
+INSERT INTO search_words (search_words, rank) VALUES ('secure-delete', 1);
+CREATE TRIGGER IF NOT EXISTS search_figures_inserted AFTER INSERT ON search_figures BEGIN
+  INSERT INTO search_words (rowid, title, label, legend, doi, tags, provisional)
+  VALUES (new.key, new.title, new.label, new.legend, new.doi, new.tags, new.provisional);
+END;
+CREATE TRIGGER IF NOT EXISTS search_figures_deleted AFTER DELETE ON search_figures BEGIN
+  INSERT INTO search_words (search_words, rowid, title, label, legend, doi, tags, provisional)
+  VALUES ('delete', old.key, old.title, old.label, old.legend, old.doi, old.tags, old.provisional);
+END;
+CREATE TRIGGER IF NOT EXISTS search_figures_updated AFTER UPDATE ON search_figures BEGIN
+  INSERT INTO search_words (search_words, rowid, title, label, legend, doi, tags, provisional)
+  VALUES ('delete', old.key, old.title, old.label, old.legend, old.doi, old.tags, old.provisional);
+  INSERT INTO search_words (rowid, title, label, legend, doi, tags, provisional)
+  VALUES (new.key, new.title, new.label, new.legend, new.doi, new.tags, new.provisional);
+END;
+
+-- final: 1 for an approved tag, 0 for a provisional one
+CREATE TABLE IF NOT EXISTS search_labels (
+  label INTEGER PRIMARY KEY, name TEXT NOT NULL, axis TEXT NOT NULL, UNIQUE (name, axis));
+CREATE TABLE IF NOT EXISTS search_facets (
+  figure INTEGER NOT NULL, label INTEGER NOT NULL, final INTEGER NOT NULL, PRIMARY KEY (figure, label)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS search_facets_label ON search_facets (label);
+CREATE TABLE IF NOT EXISTS search_curies (
+  figure INTEGER NOT NULL, curie TEXT NOT NULL, final INTEGER NOT NULL, PRIMARY KEY (figure, curie)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS search_curies_curie ON search_curies (curie);
+"""
+
+_ENTRY: Final = (
+    "id", "version", "project", "article", "doi", "collection", "status", "language",
+    "tag_entries", "provisional_entries", "title", "label", "legend",
+)  # fmt: skip
+_COLUMNS: Final = (*_ENTRY, "tags", "provisional")
+
+# Rows are told apart by `version`: an older entry changes nothing and returns no key.
+_PUT: Final = (
+    f"INSERT INTO search_figures ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _COLUMNS)}"
+    " WHERE excluded.version >= version RETURNING key"
+)
+
+# Weights in the order of the columns of search_words: a tag or a DOI says more than a word of the legend.
+_BEST: Final = "bm25(search_words, 2.0, 1.0, 1.0, 4.0, 4.0, 4.0)"
+_SNIPPET: Final = f"snippet(search_words, -1, '', '', '…', {SNIPPET_TOKENS})"
+
+_FILTERS: Final[Mapping[Filter, str]] = {
+    "project": "f.project IN ({0})",
+    "status": "f.status IN ({0})",
+    "collection": "f.collection IN ({0})",
+    "doi": "f.doi IN ({0})",
+    "axis": "f.key IN (SELECT figure FROM search_labels JOIN search_facets USING (label)"
+    " WHERE axis IN ({0}) AND final >= :final)",
+    "tag": "f.key IN (SELECT figure FROM search_labels JOIN search_facets USING (label)"
+    " WHERE name IN ({0}) AND final >= :final"
+    " UNION ALL SELECT figure FROM search_curies WHERE curie IN ({0}) AND final >= :final)",
+}
+
+_TAGS: Final = TypeAdapter(tuple[TagEntry, ...])
+
+
+class Fts5Search:
+    """Implements `shared.search.port.Search`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def prepare(self) -> None:
+        """Creates missing tables and indexes."""
+        await self._database.write(lambda connection: connection.execute(_SCHEMA).fetchall())
+
+    async def put(self, entries: Sequence[FigureEntry]) -> None:
+        def job(connection: apsw.Connection) -> None:
+            for entry in entries:
+                _put(connection, entry)
+
+        await self._database.write(job)
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        def job(connection: apsw.Connection) -> None:
+            for id in ids:
+                row = connection.execute("DELETE FROM search_figures WHERE id = ? RETURNING key", (id,)).fetchone()
+                if row is not None:
+                    _put_tags(connection, row[0], {}, {})
+
+        await self._database.write(job)
+
+    async def clear(self) -> None:
+        def job(connection: apsw.Connection) -> None:
+            for table in ("search_figures", "search_labels", "search_facets", "search_curies"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+
+        await self._database.write(job)
+
+    async def search(self, query: Query) -> Results:
+        words = words_of(query.words)
+        found, values = _found(query, words)
+        best, snippet = (f"{_BEST}, ", _SNIPPET) if words else ("", "''")
+        hits = (
+            f"SELECT {', '.join('f.' + column for column in _ENTRY)}, {snippet} {found}"
+            f" ORDER BY {best}f.id LIMIT :limit OFFSET :offset"
+        )
+        facets = (
+            f"WITH found (figure) AS MATERIALIZED (SELECT f.key {found})"  # noqa: S608
+            " SELECT axis, name, figures FROM (SELECT label, count(*) AS figures"
+            " FROM found JOIN search_facets USING (figure) WHERE final >= :final GROUP BY label)"
+            " JOIN search_labels USING (label) ORDER BY figures DESC, name"
+        )
+
+        def job(connection: apsw.Connection) -> Results:
+            with connection:  # one state for the three questions
+                total = connection.execute(f"SELECT count(*) {found}", values).fetchone()
+                rows = connection.execute(hits, values).fetchall()
+                counts = connection.execute(facets, values).fetchall()
+            return Results(
+                total=int(total[0]) if total else 0,
+                hits=[_hit(row, provisional=query.provisional) for row in rows],
+                facets=_most_frequent(counts),
+            )
+
+        return await self._database.read(job)
+
+
+def _found(query: Query, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """FROM and WHERE of the figures that match, and the values to bind."""
+    values: dict[str, Any] = {
+        "final": 0 if query.provisional else 1, "limit": query.limit, "offset": query.offset,
+    }  # fmt: skip
+    source, conditions = "search_figures f", ["1"]
+    if words:
+        source = "search_words JOIN search_figures f ON f.key = search_words.rowid"
+        conditions.append("search_words MATCH :match")
+        # A quoted word is a phrase of its parts, and nothing in it is an operator.
+        every = " AND ".join(f'"{word}"' for word in words) + "*"
+        values["match"] = every if query.provisional else f"- provisional : ({every})"
+    for name, wanted in query.filters.items():
+        if name not in _FILTERS:
+            raise Invalid(f"Search has no filter {name!r}.", field=name, remedy=f"Use one of {', '.join(_FILTERS)}.")
+        marks = {f"{name}{place}": value for place, value in enumerate(wanted)}
+        conditions.append(_FILTERS[name].format(", ".join(f":{mark}" for mark in marks)))
+        values |= marks
+    return f"FROM {source} WHERE {' AND '.join(conditions)}", values
+
+
+def _put(connection: apsw.Connection, entry: FigureEntry) -> None:
+    row = connection.execute(
+        _PUT,
+        (
+            entry.id, entry.version, entry.project, entry.article, entry.doi, entry.collection, entry.status,
+            entry.language, _TAGS.dump_json(entry.tags).decode(), _TAGS.dump_json(entry.provisional).decode(),
+            entry.title, entry.label, entry.legend, _text(entry.tags), _text(entry.provisional),
+        ),
+    ).fetchone()  # fmt: skip
+    if row is None:
+        return
+    # A tag that is final and provisional counts once, as final.
+    both = [(tag, 0) for tag in entry.provisional] + [(tag, 1) for tag in entry.tags]
+    labels = {(tag.label, tag.axis): final for tag, final in both}
+    curies = {tag.curie: final for tag, final in both if tag.curie}
+    _put_tags(connection, row[0], labels, curies)
+
+
+def _put_tags(
+    connection: apsw.Connection, figure: int, labels: Mapping[tuple[str, str], int], curies: Mapping[str, int]
+) -> None:
+    """Replaces a figure's tags. Labels that no figure carries any more go: they may be somebody's free text."""
+    before = connection.execute("DELETE FROM search_facets WHERE figure = ? RETURNING label", (figure,)).fetchall()
+    connection.execute("DELETE FROM search_curies WHERE figure = ?", (figure,))
+    connection.executemany("INSERT OR IGNORE INTO search_labels (name, axis) VALUES (?, ?)", labels)
+    connection.executemany(
+        "INSERT INTO search_facets SELECT ?, label, ? FROM search_labels WHERE name = ? AND axis = ?",
+        [(figure, final, name, axis) for (name, axis), final in labels.items()],
+    )
+    connection.executemany(
+        "INSERT INTO search_curies VALUES (?, ?, ?)", [(figure, curie, final) for curie, final in curies.items()]
+    )
+    connection.executemany(
+        "DELETE FROM search_labels WHERE label = ?1 AND NOT EXISTS (SELECT 1 FROM search_facets WHERE label = ?1)",
+        before,
+    )
+
+
+def _text(tags: Sequence[TagEntry]) -> str:
+    return " · ".join(f"{tag.label} {tag.curie or ''}".rstrip() for tag in tags)
+
+
+def _hit(row: tuple[Any, ...], *, provisional: bool) -> Hit:
+    *stored, snippet = row
+    named = dict(zip(_ENTRY, stored, strict=True))
+    tags, drafts = (_TAGS.validate_json(named.pop(column)) for column in ("tag_entries", "provisional_entries"))
+    entry = FigureEntry(**named, tags=tags, provisional=drafts if provisional else ())
+    legend = entry.legend
+    return Hit(entry, snippet or legend[:SNIPPET_CHARACTERS] + ("…" if len(legend) > SNIPPET_CHARACTERS else ""))
+
+
+def _most_frequent(counts: Sequence[tuple[Any, ...]]) -> dict[str, dict[str, int]]:
+    facets: dict[str, dict[str, int]] = {}
+    for axis, name, figures in counts:
+        labels = facets.setdefault(axis, {})
+        if len(labels) < FACET_LABELS:
+            labels[name] = figures
+    return facets

@@ -1,0 +1,275 @@
+"""What every search engine promises. Engines are listed once, in `ENGINES`."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import Invalid
+from shared.search.fts5 import Fts5Search
+from shared.search.port import FACET_LABELS, FigureEntry, Query, Search, TagEntry, words_of
+from shared.sqlite import Database
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@asynccontextmanager
+async def fts5(folder: Path) -> AsyncIterator[Search]:
+    database = Database(folder / "store.sqlite")
+    await database.open()
+    engine = Fts5Search(database)
+    await engine.prepare()
+    try:
+        yield engine
+    finally:
+        await database.close()
+
+
+ENGINES: dict[str, Callable[[Path], AbstractAsyncContextManager[Search]]] = {"fts5": fts5}
+
+
+@pytest.fixture(params=list(ENGINES))
+async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Search]:
+    async with ENGINES[request.param](tmp_path) as engine:
+        yield engine
+
+
+HIPPOCAMPUS = TagEntry(axis="anatomy", label="hippocampus", curie="UBERON:0002421")
+GLIOMA = TagEntry(axis="disease", label="glioma", curie="MONDO:0021042")
+FREE = TagEntry(axis="disease", label="odd shadow")
+
+
+def entry(id: str, **fields: Any) -> FigureEntry:
+    return FigureEntry(**{"id": id, "version": 1, "project": "default", "article": "a1", "status": "approved"} | fields)
+
+
+async def ids(index: Search, words: str = "", **query: Any) -> list[str]:
+    results = await index.search(Query(words, **query))
+    assert results.total == len(results.hits), "these tests look at one page"
+    return [hit.entry.id for hit in results.hits]
+
+
+async def test_an_entry_comes_back_as_it_was_put(index: Search) -> None:
+    put = entry(
+        "f1", doi="10.5555/xyz", collection="Ward 3", title="Ärzte", label="Figure 2", legend='A "quoted" 😀\nlegend',
+        language="en", tags=(HIPPOCAMPUS, FREE),
+    )  # fmt: skip
+    await index.put([put])
+    (hit,) = (await index.search(Query("legend"))).hits
+    assert hit.entry == put
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "retina", "RETINA", "retin", "naive", "NAÏVE", "nai\u0308ve mice", "covid-19", "COVID 19", "shh", "file_name",
+        "Figure 2", "fig", "10.5555/xyz-1", "10.5555", "xyz", "10.5555/XYZ-1", "doi:10.5555/xyz-1",
+        "https://doi.org/10.5555/xyz-1", "dx.doi.org/10.5555/xy", "hippocampus", "UBERON:0002421", "0002421",
+        "retina hippocampus 10.5555", '"retina"', "retina, -- *", "β-catenin", "the eye",
+    ],
+)  # fmt: skip
+async def test_a_figure_is_found_by_words_of_its_legend_title_tags_doi_and_label(index: Search, words: str) -> None:
+    found = entry(
+        "found", doi="10.5555/xyz-1", label="Figure 2", title="The eye of naïve mice", tags=(HIPPOCAMPUS,),
+        legend="Retina in COVID-19 with β-catenin (SHH), see file_name",
+    )  # fmt: skip
+    await index.put([found, entry("other", doi="10.1000/abc", legend="liver", label="Plate")])
+    assert await ids(index, words) == ["found"]
+
+
+@pytest.mark.parametrize("words", ["retina liver", "ret ina", "etina", "19-COVID", "retina OR liver", "retina NOT x"])
+async def test_every_word_must_occur_and_only_the_last_is_a_prefix(index: Search, words: str) -> None:
+    await index.put([entry("a", legend="Retina in COVID-19"), entry("b", legend="liver")])
+    assert await ids(index, words) == []
+
+
+async def test_without_words_every_figure_is_found_in_order_of_id(index: Search) -> None:
+    await index.put([entry("c"), entry("a"), entry("b")])
+    assert await ids(index) == ["a", "b", "c"]
+    assert await ids(index, " ... ") == ["a", "b", "c"]
+
+
+async def test_a_tag_says_more_than_a_word_of_the_legend(index: Search) -> None:
+    mentioned = entry("a", legend="Glioma and other words of about the same length")
+    tagged = entry("b", legend="Some other words, about as many as there", tags=(GLIOMA,))
+    await index.put([mentioned, tagged])
+    assert await ids(index, "glioma") == ["b", "a"]
+
+
+async def test_pages_cover_all_hits_once(index: Search) -> None:
+    await index.put([entry(f"f{n:02}", legend="retina") for n in range(25)])
+    pages = [await index.search(Query("retina", offset=offset, limit=10)) for offset in (0, 10, 20, 30)]
+    assert [page.total for page in pages] == [25] * 4
+    assert [hit.entry.id for page in pages for hit in page.hits] == [f"f{n:02}" for n in range(25)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"axis": ["anatomy"]}, ["a"]),
+        ({"axis": ["anatomy", "disease"]}, ["a", "b"]),
+        ({"tag": ["UBERON:0002421"]}, ["a"]),
+        ({"tag": ["glioma"]}, ["a", "b"]),
+        ({"tag": ["odd shadow", "hippocampus"]}, ["a", "b"]),
+        ({"tag": ["glio"]}, []),
+        ({"doi": ["10.5555/AbC"]}, ["a"]),
+        ({"doi": ["10.5555/ab"]}, []),
+        ({"collection": ["Ward 3"]}, ["b"]),
+        ({"status": ["new"]}, ["c"]),
+        ({"project": ["default"]}, ["a", "b", "c"]),
+        ({"project": ["other"]}, ["d"]),
+        ({"axis": ["disease"], "collection": ["Ward 3"]}, ["b"]),
+        ({"axis": ["imaging"]}, []),
+        ({"axis": []}, []),
+        ({"tag": ["'; DROP TABLE search_figures; --"]}, []),
+    ],
+)
+@pytest.mark.parametrize("words", ["", "legend"])
+async def test_filters_are_exact(index: Search, words: str, filters: Any, expected: list[str]) -> None:
+    await index.put(
+        [
+            entry("a", doi="10.5555/abc", legend="legend", tags=(HIPPOCAMPUS, GLIOMA)),
+            entry("b", collection="Ward 3", legend="legend", tags=(GLIOMA, FREE)),
+            entry("c", status="new", legend="legend"),
+            entry("d", project="other", legend="legend"),
+        ]
+    )
+    assert sorted(await ids(index, words, filters=filters)) == expected
+
+
+async def test_an_unknown_filter_is_refused(index: Search) -> None:
+    with pytest.raises(Invalid, match="colour"):
+        await index.search(Query(filters={"colour": ["blue"]}))  # type: ignore[dict-item]
+
+
+async def test_facets_count_figures_found_most_frequent_first(index: Search) -> None:
+    twin = TagEntry(axis="disease", label="glioma", curie="MESH:D005910")
+    await index.put(
+        [
+            entry("a", legend="retina", tags=(HIPPOCAMPUS, GLIOMA, twin)),
+            entry("b", legend="retina", tags=(GLIOMA, FREE)),
+            entry("c", legend="liver", tags=(FREE,)),
+        ]
+    )
+    facets = (await index.search(Query("retina"))).facets
+    assert facets == {"anatomy": {"hippocampus": 1}, "disease": {"glioma": 2, "odd shadow": 1}}
+    assert list(facets["disease"]) == ["glioma", "odd shadow"]
+    assert (await index.search(Query(limit=0))).facets["disease"] == {"glioma": 2, "odd shadow": 2}
+
+
+async def test_an_axis_shows_its_most_frequent_labels_only(index: Search) -> None:
+    tags = tuple(TagEntry(axis="anatomy", label=f"organ {n:02}") for n in range(FACET_LABELS + 5))
+    await index.put([entry("a", tags=tags), entry("b", tags=(tags[-1],))])
+    labels = (await index.search(Query())).facets["anatomy"]
+    assert len(labels) == FACET_LABELS
+    assert next(iter(labels.items())) == (tags[-1].label, 2)
+
+
+async def test_provisional_tags_are_seen_only_by_who_asks_for_them(index: Search) -> None:
+    await index.put([entry("a", legend="retina", status="provisional", provisional=(GLIOMA,))])
+    for query in (
+        {"words": "glioma"},
+        {"words": "MONDO:0021042"},
+        {"filters": {"axis": ["disease"]}},
+        {"filters": {"tag": ["glioma"]}},
+        {"filters": {"tag": ["MONDO:0021042"]}},
+    ):
+        hidden = await index.search(Query(**query))  # type: ignore[arg-type]
+        assert (hidden.total, hidden.hits, hidden.facets) == (0, [], {})
+        shown = await index.search(Query(**query, provisional=True))  # type: ignore[arg-type]
+        assert [hit.entry.provisional for hit in shown.hits] == [(GLIOMA,)]
+        assert shown.facets == {"disease": {"glioma": 1}}
+    results = await index.search(Query("retina"))
+    assert results.facets == {}
+    assert "glioma" not in repr(results)
+
+
+async def test_the_snippet_is_plain_text_around_the_match(index: Search) -> None:
+    filler = "lorem ipsum " * 200
+    await index.put([entry("a", legend=f"{filler}the <b>retina</b> of a mouse {filler}")])
+    (hit,) = (await index.search(Query("retina"))).hits
+    assert "<b>retina</b> of a mouse" in hit.snippet
+    assert len(hit.snippet) < 400
+    (hit,) = (await index.search(Query())).hits
+    assert hit.snippet.startswith("lorem ipsum")
+    assert len(hit.snippet) < 400
+
+
+async def test_a_lower_version_is_dropped_and_a_higher_one_replaces(index: Search) -> None:
+    await index.put([entry("a", version=2, legend="retina", tags=(HIPPOCAMPUS,))])
+    await index.put([entry("a", version=1, legend="liver", tags=(GLIOMA,))])
+    assert await ids(index, "liver") == []
+    assert (await index.search(Query())).facets == {"anatomy": {"hippocampus": 1}}
+    await index.put([entry("a", version=3, legend="kidney", tags=(GLIOMA,))])
+    assert await ids(index, "retina") == []
+    assert await ids(index, "hippocampus") == []
+    assert await ids(index, "kidney") == ["a"]
+    assert (await index.search(Query())).facets == {"disease": {"glioma": 1}}
+
+
+async def test_putting_twice_equals_once(index: Search) -> None:
+    one = entry("a", legend="retina", tags=(HIPPOCAMPUS,), provisional=(HIPPOCAMPUS, GLIOMA))
+    await index.put([one, one])
+    await index.put([one])
+    results = await index.search(Query("retina", provisional=True))
+    assert [hit.entry for hit in results.hits] == [one]
+    assert results.facets == {"anatomy": {"hippocampus": 1}, "disease": {"glioma": 1}}
+
+
+async def test_a_removed_figure_is_gone_and_removing_it_again_is_no_error(index: Search) -> None:
+    await index.put([entry("a", legend="retina", tags=(FREE,)), entry("b", legend="retina", tags=(GLIOMA,))])
+    await index.remove(["a", "never there"])
+    await index.remove(["a"])
+    assert await ids(index, "retina") == ["b"]
+    assert (await index.search(Query())).facets == {"disease": {"glioma": 1}}
+
+
+async def test_an_emptied_index_can_be_filled_again(index: Search) -> None:
+    first = entry("a", version=7, legend="retina", tags=(HIPPOCAMPUS,))
+    await index.put([first])
+    await index.clear()
+    assert await ids(index) == []
+    assert (await index.search(Query("retina"))).total == 0
+    again = entry("a", version=1, legend="retina", tags=(GLIOMA,))
+    await index.put([again])
+    results = await index.search(Query("retina"))
+    assert [hit.entry for hit in results.hits] == [again]
+    assert results.facets == {"disease": {"glioma": 1}}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '"', '""', "'", "*", "a*b", "^a", "a:b", "legend:", "legend:retina", "{a b}: c", "-a", "+", "(", "NEAR(a b, 2)",
+        "AND", "NOT", "a AND", "OR b", "\x00", "ret\x00ina", "\ud800", "a\udfff", "😀", "𞤀", "%", "_", ";--", "\\",
+        "a" * 5000, "a " * 5000, " ".join(f"w{n}" for n in range(500)), "{{words}}", "${x}", "…", "\N{ZERO WIDTH JOINER}",
+    ],
+)  # fmt: skip
+async def test_hostile_words_are_only_words(index: Search, words: str) -> None:
+    await index.put([entry("a", legend="a retina")])
+    assert (await index.search(Query(words))).total in (0, 1)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.text(max_size=60), tag=st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+async def test_no_text_makes_a_search_fail(index: Search, words: str, tag: str) -> None:
+    results = await index.search(Query(words, filters={"tag": [tag]}, provisional=True))
+    assert results.total == 0
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(legend=st.text("aäßœ-_./:1 \"'*", min_size=1, max_size=40), version=st.just(0))
+async def test_a_legend_is_found_by_each_of_its_words(index: Search, legend: str, version: int) -> None:
+    await index.clear()
+    await index.put([entry("a", version=version, legend=legend)])
+    for word in words_of(legend):
+        assert await ids(index, word) == ["a"]
+
+
+def test_words_are_taken_once_bounded_and_dois_without_their_prefix() -> None:
+    assert words_of('a  "b" a … doi:10.1/x HTTPS://DX.DOI.ORG/10.2/y doi:x') == ["a", "b", "10.1/x", "10.2/y", "doi:x"]
+    assert len(words_of(" ".join(map(str, range(1000))))) == 64
