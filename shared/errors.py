@@ -17,7 +17,8 @@
         └── StoreTooNew           a newer MITagger wrote this store
 
 Doors translate them (`shared.http` to RFC 9457 problems, the command line to one line and an exit code); the bus
-decides by their type whether to wait (Unavailable), retry (TransientError and unknown errors) or dead-letter (PermanentError).
+decides by their type whether to wait (Unavailable), retry (TransientError and unknown errors) or dead-letter
+(PermanentError).
 """
 
 from collections.abc import Mapping

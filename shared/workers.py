@@ -35,7 +35,7 @@ class Workers:
         self._free = anyio.CapacityLimiter(count or os.cpu_count() or 1)
         self._memory = memory
 
-    async def run(self, function: Callable[..., Result], *args: Any, timeout: float) -> Result:  # noqa: ASYNC109 - the worker bounds itself too
+    async def run(self, function: Callable[..., Result], *args: Any, timeout: float) -> Result:
         """Return `function(*args)`, computed in a worker within `timeout` seconds (waiting for a worker not counted).
 
         `function` is a module's own; arguments, result and errors must pickle. Cancelling kills the worker too.

@@ -78,13 +78,16 @@ class Bus(Protocol):
 
     async def stop(self) -> None: ...
 
-    def tail(self, topics: Sequence[type[Event]]) -> AsyncIterator[Event]:
-        """Events from now on, without a group."""
+    def tail(self, topics: Sequence[type[Event]], *, after: str | None = None) -> AsyncIterator[tuple[str, Event]]:
+        """Events from now on, or after a cursor of `read`, each with the cursor after it, without a group."""
 
     async def read(self, topics: Sequence[type[Event]], *, after: str = "", limit: int = 100) -> Slice:
         """Events after an opaque cursor ("" is the oldest kept). Raises Invalid on a foreign cursor."""
 
     async def progress(self) -> list[Progress]: ...
+
+    async def settled(self, *, timeout: float = 30.0) -> None:
+        """Returns when no group is behind. Raises TimeoutError after `timeout` seconds."""
 
     async def dead_letters(self, *, group: str = "", limit: int = 100) -> list[DeadLetter]: ...
 

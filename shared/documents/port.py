@@ -88,7 +88,9 @@ class Collection(Protocol[D]):
         """The document at version 1. Raises Duplicate (with its holder) on a taken id or unique key, Erased on a
         tombstone."""
 
-    async def insert_many(self, documents: Sequence[D], events: Sequence[Sequence[Event]] = ()) -> list[D | Duplicate | Erased]:
+    async def insert_many(
+        self, documents: Sequence[D], events: Sequence[Sequence[Event]] = ()
+    ) -> list[D | Duplicate | Erased]:
         """Each document with its events (`events[i]`), or what kept it out (Duplicate, Erased); the others go in."""
 
     async def upsert_many(self, documents: Sequence[D], newest_by: Sequence[str]) -> int:
@@ -97,9 +99,9 @@ class Collection(Protocol[D]):
 
     async def update(self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None) -> D:
         """Stores what `change`, a pure function, makes of the current document, with its events. It may run several
-        times on a race. With `version`, raises Conflict (with the stored document as `current`) when that is not the
-        stored one. Where there is none, `initial` is what `change` gets, else NotFound; Erased on a tombstone. Nothing
-        is written, and no event sent, when `change` returns an equal document and no events."""
+        times on a race. With `version`, raises Conflict when that is not the stored one. Where there is none,
+        `initial` is what `change` gets, else NotFound; Erased on a tombstone. Nothing is written, and no event sent,
+        when `change` returns an equal document and no events."""
 
     async def erase(self, id: str, events: Sequence[Event] = ()) -> bool:
         """Leaves a content-free tombstone, also where nothing was. False when it was erased before."""
@@ -112,7 +114,8 @@ class Collection(Protocol[D]):
         after: str | None = None,
         limit: int = 100,
     ) -> Page[D]:
-        """A page in order of `sort` (dotted fields, all ascending, or all descending with a leading "-"), then id.
+        """A page in order of `sort` (dotted fields that are never null; all ascending, or all descending with a
+        leading "-"), then id.
         Raises Invalid on a foreign cursor."""
 
     async def count(self, where: Where | None = None) -> int: ...

@@ -1,0 +1,112 @@
+"""Settings: a flag of the command line, then MITAGGER_… in the environment, then mitagger.toml, then the default.
+
+`mitagger.toml` is looked for in the current folder. docs/settings.md is generated from this file.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from shared.errors import Invalid
+
+EMBEDDED: Final = "embedded"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MITAGGER_", env_nested_delimiter="__", toml_file="mitagger.toml", extra="ignore", frozen=True
+    )
+
+    data: Annotated[
+        Path,
+        Field(
+            default_factory=lambda: user_data_path("mitagger", appauthor=False),
+            description="Folder of the store, the files, the signing key and the logs. One server at a time.",
+        ),
+    ]
+    cache: Annotated[
+        Path,
+        Field(
+            default_factory=lambda: user_cache_path("mitagger", appauthor=False),
+            description="Folder of compiled vocabularies; may be deleted at any time.",
+        ),
+    ]
+    host: Annotated[str, Field(description="Address to listen on. Loopback unless you say otherwise.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8420
+    bus: Annotated[str, Field(description="Where events go. `embedded`: a log in the SQLite file.")] = EMBEDDED
+    documents: Annotated[str, Field(description="Where documents are kept. `embedded`: the SQLite file.")] = EMBEDDED
+    search: Annotated[str, Field(description="The search index. `embedded`: SQLite FTS5.")] = EMBEDDED
+    blobs: Annotated[
+        str, Field(description="Where files are kept: `embedded` (a folder in the data folder), file://… or s3://…")
+    ] = EMBEDDED
+    key: Annotated[
+        SecretStr | None,
+        Field(
+            description="Signs tokens and grants; at least 32 characters. Generated into the data folder if missing."
+        ),
+    ] = None
+    workers: Annotated[int, Field(ge=0, le=64, description="Processes for CPU work on images; 0 takes one a core.")] = 0
+    upload_bytes: Annotated[int, Field(ge=1, description="Largest file that may be uploaded, in bytes.")] = 512 << 20
+    vocabularies: Annotated[
+        Path | None,
+        Field(description="Folder of vocabulary files (NAME.tsv, gzip or xz) in place of the defaults that ship."),
+    ] = None
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="How much is logged.")] = "info"
+    log_json: Annotated[bool, Field(description="Log lines as JSON, for machines.")] = False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def signing_key(self) -> bytes:
+        """The key from the settings, else from the data folder, where the first start generates it (mode 0600)."""
+        if self.key is not None:
+            key = self.key.get_secret_value().encode()
+            if len(key) < 32:
+                raise Invalid("MITAGGER_KEY is too short.", field="key", remedy="Give at least 32 random characters.")
+            return key
+        path = self.data / "signing.key"
+        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(path, "x", opener=_private, encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+        return path.read_bytes().strip()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def table() -> str:
+    """The settings as a Markdown table, for docs/settings.md."""
+    rows = ["| setting | environment | default | what it says |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `{name}` | `MITAGGER_{name.upper()}` | {_default(field)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(field: Any) -> str:
+    if field.default_factory is not None:
+        return "by platform"
+    return f"`{field.default}`" if field.default is not None else "none"

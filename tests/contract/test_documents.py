@@ -1,0 +1,247 @@
+"""What every documents engine promises. Engines are listed once, in `store`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from shared.bus.sqlite import SqliteBus
+from shared.documents.port import Collection, Document, In, Index, Range
+from shared.documents.sqlite import SqliteDocuments
+from shared.errors import Conflict, Duplicate, Erased, Invalid, NotFound
+from shared.events.image import ImageDeleted
+from shared.sqlite import Database
+
+
+class Specimen(Document):
+    collection: ClassVar[str] = "test.specimens"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index("label", ("owner", "label"), unique=True),
+        Index("recent", ("state", "revision")),
+    )
+    owner: str = "ada"
+    label: str | None = None
+    state: str = "new"
+    revision: int = 1
+    generation: int = 0
+    words: dict[str, str] = {}
+
+
+class Store:
+    """One engine: a collection, and the events that came out of it."""
+
+    def __init__(self, collection: Collection[Specimen], bus: SqliteBus) -> None:
+        self.specimens = collection
+        self._bus = bus
+
+    async def events(self) -> list[str]:
+        return [event.figure for event in (await self._bus.read([ImageDeleted])).events]
+
+
+@pytest.fixture(params=["sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    database = Database(tmp_path / "store.sqlite")
+    await database.open()
+    documents, bus = SqliteDocuments(database), SqliteBus(database)
+    await documents.prepare([Specimen])
+    await bus.prepare()
+    yield Store(documents.collection(Specimen), bus)
+    await database.close()
+
+
+def fact(figure: str, revision: int = 1) -> ImageDeleted:
+    return ImageDeleted(time=datetime.now(UTC), project="default", actor="test", figure=figure, revision=revision)
+
+
+async def test_a_document_comes_back_as_it_was_stored(store: Store) -> None:
+    stored = await store.specimens.insert(Specimen(id="a", words={"legend": 'Ä "quoted" 😀\n'}))
+    assert stored.version == 1
+    assert await store.specimens.get("a") == stored
+
+
+async def test_a_missing_document_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.specimens.get("nothing")
+
+
+async def test_get_many_keeps_the_order_and_leaves_out_what_is_missing(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id=name) for name in "abc"])
+    assert [s.id for s in await store.specimens.get_many(["c", "zzz", "a"])] == ["c", "a"]
+
+
+async def test_a_taken_unique_key_names_its_holder(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a", label="x"))
+    with pytest.raises(Duplicate) as caught:
+        await store.specimens.insert(Specimen(id="b", label="x"))
+    assert caught.value.holder == "a"
+
+
+async def test_null_in_a_unique_key_never_collides(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id="a"), Specimen(id="b")])
+    assert await store.specimens.count() == 2
+
+
+async def test_one_duplicate_of_many_keeps_only_itself_and_its_events_out(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a", label="x"), [fact("a")])
+    outcomes = await store.specimens.insert_many(
+        [Specimen(id="b"), Specimen(id="c", label="x"), Specimen(id="d")], [[fact("b")], [fact("c")], [fact("d")]]
+    )
+    assert [type(outcome) for outcome in outcomes] == [Specimen, Duplicate, Specimen]
+    assert await store.events() == ["a", "b", "d"]
+
+
+async def test_an_update_counts_versions_and_sends_its_events(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a"))
+    changed = await store.specimens.update("a", lambda s: (s.changed(state="done"), [fact("a")]))
+    assert (changed.version, changed.state) == (2, "done")
+    assert await store.events() == ["a"]
+
+
+async def test_an_update_that_changes_nothing_writes_nothing(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a"))
+    assert (await store.specimens.update("a", lambda s: (s, []))).version == 1
+    assert await store.events() == []
+
+
+async def test_a_stale_update_is_a_conflict_and_changes_nothing(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a"))
+    await store.specimens.update("a", lambda s: (s.changed(state="done"), []))
+    with pytest.raises(Conflict):
+        await store.specimens.update("a", lambda s: (s.changed(state="mine"), [fact("a")]), version=1)
+    assert (await store.specimens.get("a")).state == "done"
+    assert await store.events() == []
+
+
+async def test_an_update_of_nothing_starts_from_the_initial_document(store: Store) -> None:
+    made = await store.specimens.update("a", lambda s: (s.changed(state="done"), []), initial=Specimen(id="a"))
+    assert (made.version, made.state) == (1, "done")
+    with pytest.raises(NotFound):
+        await store.specimens.update("b", lambda s: (s, []))
+
+
+async def test_concurrent_updates_lose_nothing(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a", revision=0))
+
+    async def add() -> None:
+        await store.specimens.update("a", lambda s: (s.changed(revision=s.revision + 1), []))
+
+    await asyncio.gather(*(add() for _ in range(50)))
+    assert (await store.specimens.get("a")).revision == 50
+
+
+async def test_an_update_into_a_taken_unique_key_is_refused(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id="a", label="x"), Specimen(id="b", label="y")])
+    with pytest.raises(Duplicate) as caught:
+        await store.specimens.update("b", lambda s: (s.changed(label="x"), [fact("b")]))
+    assert caught.value.holder == "a"
+    assert await store.events() == []
+
+
+async def test_an_error_in_a_change_undoes_that_write_alone(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id="a"), Specimen(id="b")])
+
+    def broken(_: Specimen) -> Any:
+        raise ZeroDivisionError
+
+    outcomes = await asyncio.gather(
+        store.specimens.update("a", broken),
+        store.specimens.update("b", lambda s: (s.changed(state="done"), [])),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], ZeroDivisionError)
+    assert (await store.specimens.get("b")).state == "done"
+
+
+async def test_an_erased_document_leaves_a_tombstone_that_nothing_overwrites(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a", label="x"))
+    assert await store.specimens.erase("a", [fact("a")])
+    with pytest.raises(Erased):
+        await store.specimens.get("a")
+    with pytest.raises(Erased):
+        await store.specimens.insert(Specimen(id="a"))
+    with pytest.raises(Erased):
+        await store.specimens.update("a", lambda s: (s, []), initial=Specimen(id="a"))
+    assert await store.specimens.upsert_many([Specimen(id="a", revision=99)], ["revision"]) == 0
+    assert await store.specimens.count() == 0
+    assert (await store.specimens.find()).items == []
+
+
+async def test_erasing_twice_sends_its_events_once(store: Store) -> None:
+    await store.specimens.erase("a", [fact("a")])
+    assert not await store.specimens.erase("a", [fact("a")])
+    assert await store.events() == ["a"]
+
+
+async def test_erasing_what_was_never_there_keeps_it_out(store: Store) -> None:
+    await store.specimens.erase("late")
+    assert await store.specimens.upsert_many([Specimen(id="late")], ["revision"]) == 0
+
+
+async def test_an_erased_unique_key_is_free_again(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a", label="x"))
+    await store.specimens.erase("a")
+    assert (await store.specimens.insert(Specimen(id="b", label="x"))).version == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "offered", "written"),
+    [((1, 0), (2, 0), 1), ((1, 0), (1, 1), 1), ((1, 0), (1, 0), 0), ((2, 0), (1, 9), 0), ((1, 5), (1, 4), 0)],
+)
+async def test_upsert_keeps_the_newest(
+    store: Store, stored: tuple[int, int], offered: tuple[int, int], written: int
+) -> None:
+    def at(order: tuple[int, int], state: str) -> Specimen:
+        return Specimen(id="a", revision=order[0], generation=order[1], state=state)
+
+    await store.specimens.upsert_many([at(stored, "old")], ["revision", "generation"])
+    assert await store.specimens.upsert_many([at(offered, "new")], ["revision", "generation"]) == written
+    assert (await store.specimens.get("a")).state == ("new" if written else "old")
+
+
+async def test_pages_show_everything_once_in_order(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id=f"s{n:02}", revision=n % 3) for n in range(25)])
+    seen, cursor = list[Specimen](), None
+    while True:
+        page = await store.specimens.find({"state": "new"}, sort=["revision"], after=cursor, limit=7)
+        seen.extend(page.items)
+        cursor = page.next
+        if cursor is None:
+            break
+    assert [(s.revision, s.id) for s in seen] == sorted((n % 3, f"s{n:02}") for n in range(25))
+
+
+async def test_pages_go_down_as_well(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id=f"s{n}", revision=n) for n in range(5)])
+    first = await store.specimens.find(sort=["-revision"], limit=2)
+    second = await store.specimens.find(sort=["-revision"], limit=2, after=first.next)
+    assert [s.revision for s in first.items + second.items] == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "W10=", "bnVsbA==", "é"])
+async def test_a_foreign_cursor_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(Invalid):
+        await store.specimens.find(sort=["revision"], after=cursor)
+
+
+async def test_find_filters_by_equality_range_and_choice(store: Store) -> None:
+    await store.specimens.insert_many(
+        [Specimen(id=f"s{n}", revision=n, state="odd" if n % 2 else "even") for n in range(6)]
+    )
+
+    async def ids(**where: Any) -> list[str]:
+        return [s.id for s in (await store.specimens.find(where, sort=["revision"])).items]
+
+    assert await ids(state="odd") == ["s1", "s3", "s5"]
+    assert await ids(revision=Range(gte=2, lt=4)) == ["s2", "s3"]
+    assert await ids(revision=In((0, 5, 9))) == ["s0", "s5"]
+    assert await ids(label=None, state="even") == ["s0", "s2", "s4"]
+
+
+async def test_counts_by_field(store: Store) -> None:
+    await store.specimens.insert_many([Specimen(id=f"s{n}", state="odd" if n % 2 else "even") for n in range(5)])
+    assert await store.specimens.count({"state": "odd"}) == 2
+    assert await store.specimens.count_by("state") == {"even": 3, "odd": 2}
+    assert await store.specimens.count_by("label") == {"": 5}
