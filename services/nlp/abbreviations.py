@@ -18,12 +18,21 @@ SHORTEST, LONGEST, SHORT_WORDS = 2, 10, 2
 LONGEST_LONG, MOST_DEFINITIONS = 200, 500
 LONGEST_LONE_ITEM = 60
 
-_BRACKET = re.compile(rf"\(([^()]{{2,{LONGEST_LONG}}})\)")
+_BRACKET = re.compile(rf"\(([^()]{{1,{LONGEST_LONG}}})\)")
+_ASIDE = re.compile(r"[,;]\s")
+_LAST_WORD = re.compile(r"(\S{2,10})\s?$")
 _WORDS = re.compile(r"[^\s-]+")
 _HEADER = re.compile(r"(?:list of )?(?:abbreviations?|labels?|key)(?: used)?(?: are)?\s?:\s?", re.IGNORECASE)
 _SHORT = r"[^\W_][\w/+*'′&.-]{0,11}"
-_LONG = rf"[^\W_][^;:=()]{{1,{LONGEST_LONG}}}"
-_ITEM = re.compile(rf"\s?(?:and )?({_SHORT})(?:\s?[,:=]|\s[–—-])\s?({_LONG}?)\s?\.?\s?")
+_LONG = rf"[^\W_][^,;:=()]{{1,{LONGEST_LONG}}}"
+_ITEM = re.compile(rf"\s?(?:and )?({_SHORT})(?:\s?[,:=]|\s[–—-])\s?({_LONG}?)(?:,[^;]*|\s?\.?\s?)")
+# Genotypes, panels and footnote marks stand in brackets too, and so do these words.
+_NO_SHORT_FORM = re.compile(
+    r"[+=,–—−*′@]|^(?:arrow|arrowhead|asterisk|star|bold|left|right|top|bottom|panel|lane|inset|merge|green|red|blue)s?$",
+    re.IGNORECASE,
+)
+# No term begins with one of these; Schwartz & Hearst would take "of arthritis" for OA.
+_NO_BEGINNING = re.compile(r"(?:an?|and|at|by|for|from|in|is|of|on|or|the|to|was|were|with)\b", re.IGNORECASE)
 _EQUATION = re.compile(rf"(?<![\w/-])({_SHORT})\s?=\s?([^\W\d_][^,;:=()]{{1,{LONGEST_LONG}}}?)(?=[,;:()]|\.?\s?$|\.\s)")
 
 Definition = tuple[str, Span]
@@ -45,7 +54,7 @@ def _brackets(text: str, sentence: Span) -> Iterator[Definition]:
     # A long form never reaches back beyond the bracket before it: so each character is looked at once.
     start = sentence[0]
     for bracket in _BRACKET.finditer(text, *sentence):
-        inner = re.split(r"[,;]\s", bracket[1], maxsplit=1)[0].strip()
+        inner = _ASIDE.split(bracket[1], maxsplit=1)[0].strip()
         if _is_short_form(inner):
             before = [word.start() for word in _WORDS.finditer(text, start, bracket.start())]
             if before:
@@ -54,7 +63,7 @@ def _brackets(text: str, sentence: Span) -> Iterator[Definition]:
                 if long:
                     yield inner, long
         else:
-            word = re.search(r"(\S{2,10})\s?$", text[max(start, bracket.start() - 12) : bracket.start()])
+            word = _LAST_WORD.search(text, max(start, bracket.start() - LONGEST - 1), bracket.start())
             if word and _is_short_form(word[1]):
                 long = _long_form(word[1], text, bracket.span(1))
                 if long and long[0] == bracket.start(1):
@@ -77,7 +86,7 @@ def _lists(text: str, sentence: Span) -> Iterator[Definition]:
     item_start = header.end() if header else start
     for piece in text[item_start:end].split(";"):
         item = _ITEM.fullmatch(text, item_start, item_start + len(piece))
-        if item:
+        if item and not _NO_SHORT_FORM.search(item[1]):
             items.append((item[1], item.span(2)))
         item_start += len(piece) + 1
     if header:
@@ -97,11 +106,16 @@ def _begins(item: Definition, text: str) -> bool:
 
 
 def _is_short_form(text: str) -> bool:
+    words = text.split()
     return (
         SHORTEST <= len(text) <= LONGEST
         and text[0].isalnum()
-        and len(text.split()) <= SHORT_WORDS
         and any(map(str.isalpha, text))
+        and not _NO_SHORT_FORM.search(text)
+        and (
+            len(words) == 1
+            or (len(words) <= SHORT_WORDS and all(len(word) == 1 or word.lower() != word for word in words))
+        )
     )
 
 
@@ -116,12 +130,12 @@ def _long_form(short: str, text: str, within: Span) -> Span | None:
         if not letter.isalnum():
             continue
         at -= 1
-        while at >= start and (text[at].lower() != letter or (index == 0 and at > start and text[at - 1].isalnum())):
+        while at >= start and (text[at].lower() != letter or (index == 0 and not _may_begin(text, start, at))):
             at -= 1
         if at < start:
             return None
     begin = at
-    while begin > start and not text[begin - 1].isspace():
+    while begin > start and (text[begin - 1] == "-" or text[begin - 1].isalnum()):
         begin -= 1
     long = text[begin:end]
     words = long.replace("-", " ").split()
@@ -129,3 +143,7 @@ def _long_form(short: str, text: str, within: Span) -> Span | None:
     if len(long) <= len(short) or short in long.split() or len(words) > min(letters + 5, 2 * letters):
         return None
     return begin, end
+
+
+def _may_begin(text: str, start: int, at: int) -> bool:
+    return (at == start or not (text[at - 1].isalnum() or text[at - 1] in "'’")) and not _NO_BEGINNING.match(text, at)

@@ -10,7 +10,7 @@ LANGUAGES = ("cs", "da", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "
 # py3langid is trained on sentences; a list of gene names is no sentence, and shorter texts are often one.
 SHORTEST = 40
 # Beginnings suffice: all of 436 English legends were recognised by their first 200 code points (docs/legends.md).
-SAMPLE = 300
+SAMPLE = 200
 CONFIDENCE = 0.9
 
 

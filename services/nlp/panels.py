@@ -31,6 +31,9 @@ _RANGE = rf"{_ONE}(?:\s?(?:[-–—−]|to)\s?{_ONE})?"
 _LIST = rf"{_RANGE}(?:(?:\s?[,;]\s?(?:and\s|or\s)?|\s?(?:and|or|&|/)\s?){_RANGE}){{0,25}}"
 _SIDE = r"(?:left|right|middle|cent(?:er|re))"
 _PLACE = rf"(?:far[ -])?(?:(?:upper|lower|top|bottom)(?:[ -]{_SIDE})?|{_SIDE})(?:[ -]?most)?"
+_AND = re.compile(r"\s?[,;]\s?(?:and\s|or\s)?|\s?(?:\band\b|\bor\b|&|/)\s?")
+_TO = re.compile(r"\s?(?:[-–—−]|\bto\b)\s?")
+_PLACE_WORDS = ("left", "right", "upper", "lower", "top", "bottom", "middle", "cent")
 _PLACES = rf"{_PLACE}(?:\s(?:and|or)\s{_PLACE})?"
 _FRAME = r"(?:panels?|images?|pictures?|rows?|columns?|inset)"
 # What may stand beside a label in its brackets: "(A, arrows)", "(left panel; green)".
@@ -46,7 +49,7 @@ _OPENING_PLACE = re.compile(rf"({_PLACES})(?:\s{_FRAME})?\s?[:,](?=\s)", re.IGNO
 
 # "as in (A)" cites a panel and describes none; "vitamin (A)" is a name.
 _CITING = re.compile(
-    r"(?:\b(?:in|see|from|of|to|with|than|cf\.?|vitamin|hepatitis|type|class|factor|figs?\.?|figures?)|=)\s*$",
+    r"(?:(?<![\w-])(?:in|see|from|of|to|with|than|cf\.?|vitamin|hepatitis|type|class|factor|figs?\.?|figures?)|=)\s*$",
     re.IGNORECASE,
 )
 _JOINING = re.compile(r"(?:[,;:]|\b(?:and|or|while|whereas))\s*$", re.IGNORECASE)
@@ -80,7 +83,8 @@ def panels(text: str, sentences: Sequence[Span]) -> list[Panel]:
 
 
 def _lettered(text: str, sentences: Sequence[Span]) -> list[Mention]:
-    found = list(islice(_mentions(text, sentences, (_BRACKETED, _NAMED), _OPENING), MOST_STRETCHES))
+    anywhere = (_BRACKETED, _NAMED) if "anel" in text else (_BRACKETED,)
+    found = list(islice(_mentions(text, sentences, anywhere, _OPENING), MOST_STRETCHES))
     best: list[Mention] = []
     for alphabet in (_UPPER, _LOWER, _ROMANS):
         named = [mention._replace(labels=_expand(mention.labels[0], alphabet)) for mention in found]
@@ -92,8 +96,11 @@ def _lettered(text: str, sentences: Sequence[Span]) -> list[Mention]:
 
 
 def _placed(text: str, sentences: Sequence[Span]) -> list[Mention]:
+    lowered = text.lower()
+    if not any(word in lowered for word in _PLACE_WORDS):
+        return []
     found = [
-        mention._replace(labels=tuple(re.split(r"\s(?:and|or)\s", mention.labels[0].lower())))
+        mention._replace(labels=tuple(_AND.split(mention.labels[0].lower())))
         for mention in islice(
             _mentions(text, sentences, (_BRACKETED_PLACE, _NAMED_PLACE), _OPENING_PLACE), MOST_STRETCHES
         )
@@ -125,8 +132,10 @@ def _mentions(
 def _expand(written: str, alphabet: Sequence[str]) -> tuple[str, ...]:
     """ "A–C and F" as A, B, C, F; empty where one of them is not of this alphabet or a range runs backwards."""
     labels: list[str] = []
-    for part in re.split(r"\s?[,;]\s?(?:and\s|or\s)?|\s?(?:\band\b|\bor\b|&|/)\s?", written):
-        ends = re.split(r"\s?(?:[-–—−]|\bto\b)\s?", part)
+    if written[0] not in alphabet:
+        return ()
+    for part in _AND.split(written):
+        ends = _TO.split(part)
         bare = [end.rstrip("′'’") for end in ends]
         if any(end not in alphabet for end in bare):
             return ()

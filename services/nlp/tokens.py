@@ -9,7 +9,7 @@ from nltk.tokenize import RegexpTokenizer
 # A word is a run of letters, digits, marks and underscores, with a decimal point between digits ("E13.5"). Hyphens,
 # slashes, apostrophes and all other signs are tokens of their own, so that the GFP of "GFP-positive" is one.
 # U+001C to U+001F are white space to Python and not to every pattern engine.
-_TOKENIZER = RegexpTokenizer(r"\w+(?:(?<=\d)\.\d\w*)*|[^\w\s\x1c-\x1f]")
+_TOKENIZER = RegexpTokenizer(r"\w+(?:\.(?<=\d\.)\d\w*)*|[^\w\s\x1c-\x1f]")
 
 
 def tokens(text: str) -> list[tuple[int, int]]:
