@@ -1,8 +1,8 @@
 """Which concepts each axis takes from each source: the rules of docs/vocabularies.md, in code."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from concepts import Concept, Name, words
@@ -11,15 +11,54 @@ from ontologies import descendants
 
 UBERON_ROOTS = frozenset({"UBERON:0001062"})  # anatomical entity; not the life cycle
 CL_ROOTS = frozenset({"CL:0000000"})  # cell
-MONDO_ROOTS = frozenset({"MONDO:0000001", "MONDO:0021178"})  # disease, injury; not characteristic or susceptibility
+MONDO_ROOTS = frozenset({"MONDO:0700096", "MONDO:0021178"})  # human disease, injury; not characteristic (the
+# modifier branch), susceptibility, diseases of other animals
 SO_ROOTS = frozenset({"SO:0000110", "SO:0001060", "SO:0001260"})  # feature, variant, collection; not attribute
+SO_EXPERIMENTAL = frozenset({"SO:0001410"})  # experimental feature: matches, reads, tags, assemblies
 EFO_ASSAYS = frozenset({"EFO:0002772", "EFO:0002773"})  # assay by molecule, assay by instrument
 
 Pairs = dict[str, list[Pair]]
 
 
+UPPER_LEVEL = 1 / 3
+"""A class with this share of its ontology below it (organ, disease, region) orders the others, it is no tag."""
+
+_OTHER_SPECIES = re.compile(r"UBERON:(2|3|6)\d{6}$")
+"""The blocks of identifiers that Uberon took from the anatomies of zebrafish, amphibians and insects."""
+
+
 def cut(concepts: list[Concept], roots: frozenset[str], axis: str) -> list[Concept]:
-    return [concept.on(axis) for concept in descendants(concepts, roots)]
+    """The ontology below its axis root, without its upper level."""
+    kept = descendants(concepts, roots)
+    above: Counter[str] = Counter()
+    parents = {concept.id: [parent for parent, _ in concept.parents] for concept in kept}
+    for identifier in parents:
+        above.update(_ancestors(identifier, parents))
+    upper = {identifier for identifier, below in above.items() if below >= UPPER_LEVEL * len(kept)}
+    return [concept.on(axis) for concept in without(kept, upper)]
+
+
+def without(concepts: Iterable[Concept], dropped: Collection[str]) -> list[Concept]:
+    return [
+        replace(concept, parents=tuple(edge for edge in concept.parents if edge[0] not in dropped))
+        for concept in concepts
+        if concept.id not in dropped
+    ]
+
+
+def of_other_species(concepts: Iterable[Concept]) -> set[str]:
+    return {concept.id for concept in concepts if _OTHER_SPECIES.match(concept.id)}
+
+
+def _ancestors(identifier: str, parents: dict[str, list[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [identifier]
+    while waiting:
+        for parent in parents.get(waiting.pop(), ()):
+            if parent not in found:
+                found.add(parent)
+                waiting.append(parent)
+    return found
 
 
 def placed_headings(headings: list[Concept], pairs: Pairs, live: frozenset[str]) -> list[Concept]:
@@ -27,18 +66,19 @@ def placed_headings(headings: list[Concept], pairs: Pairs, live: frozenset[str])
     return [
         heading.on(axis)
         for heading in headings
-        if (axis := axis_by_pairs(heading, pairs.get(_key(heading), ()), live))
+        if (axis := axis_by_pairs(heading.label, pairs.get(_key(heading), ()), live))
     ]
 
 
 def placed_by_headings(concepts: Iterable[Concept], pairs: Pairs, headings: dict[str, str | None],
                        live: frozenset[str]) -> list[Concept]:  # fmt: skip
     """NCIT and EFO concepts on Anatomy or Disease: by their own pairs with ontologies, else by a MeSH heading that
-    has the axis, when that pair is curated or its names have the same words."""
+    has the axis, when that pair is curated or its names have the same words. EFO's pairs with HP do not count:
+    they are all predicted, and half of them are HP's modifiers ("left", "recurrent", "family history")."""
     placed = []
     for concept in concepts:
         own = pairs.get(_key(concept), [])
-        axis = axis_by_pairs(concept, own, live)
+        axis = axis_by_pairs(concept.label, (pair for pair in own if pair.prefix != "hp"), live)
         for pair in own:
             same = pair.curated or words(pair.partner_label) == words(concept.label)
             if axis is None and pair.prefix == "mesh" and same:

@@ -9,6 +9,7 @@ import sources
 from axes import (
     CL_ROOTS,
     MONDO_ROOTS,
+    SO_EXPERIMENTAL,
     SO_ROOTS,
     UBERON_ROOTS,
     assays,
@@ -16,15 +17,17 @@ from axes import (
     labels_by_axis,
     ncit_concepts,
     new_names_only,
+    of_other_species,
     placed_by_headings,
     placed_headings,
+    without,
 )
 from concepts import Concept
 from drugs import read_drugs
 from headings import read_headings
 from manifest import VOCABULARIES
 from mappings import read_pairs
-from ontologies import read_cellxgene, read_go, read_obo
+from ontologies import descendants, read_cellxgene, read_go, read_obo
 from own import folded_in, read_rows
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "vocabulary" / "data"
@@ -35,7 +38,9 @@ def build(cache: Path) -> dict[str, list[Concept]]:
     """Every vocabulary by name, from the packages in `cache` and the own list in the data folder."""
     cellxgene = sources.CELLXGENE
     go = list(read_go(sources.GO_DB.member(cache, "usr/lib/R/site-library/GO.db/extdata/GO.sqlite")))
-    obo = sources.GENOMETOOLS.member(cache, "usr/share/genometools/gtdata/obo_files/so.obo").decode()
+    so = list(read_obo(
+        sources.GENOMETOOLS.member(cache, "usr/share/genometools/gtdata/obo_files/so.obo").decode()
+    ))  # fmt: skip
     uberon, cl, mondo, efo = (
         list(read_cellxgene(cellxgene.member(cache, f"{CELLXGENE_DATA}/{stem}.json.zst")))
         for stem in ("UBERON-ontology-v2026-04-01", "CL-ontology-v2026-03-26",
@@ -55,8 +60,8 @@ def build(cache: Path) -> dict[str, list[Concept]]:
 
     built = {
         "GO": [concept.on("genetics") for concept in go],
-        "SO": cut(list(read_obo(obo)), SO_ROOTS, "genetics"),
-        "UBERON": cut(uberon, UBERON_ROOTS, "anatomy"),
+        "SO": cut(without(so, {concept.id for concept in descendants(so, SO_EXPERIMENTAL)}), SO_ROOTS, "genetics"),
+        "UBERON": cut(without(uberon, of_other_species(uberon)), UBERON_ROOTS, "anatomy"),
         "CL": cut(cl, CL_ROOTS, "anatomy"),
         "MONDO": cut(mondo, MONDO_ROOTS, "disease"),
     }

@@ -8,12 +8,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from concepts import Concept, words
+from concepts import words
 
 AXIS_OF_PARTNER = {
-    "uberon": "anatomy", "bto": "anatomy", "cl": "anatomy",
-    "mondo": "disease", "doid": "disease", "hp": "disease",
+    **dict.fromkeys(("uberon", "bto", "cl"), "anatomy"),
+    **dict.fromkeys(("mondo", "doid", "hp", "mp", "mpath", "symp", "cvdo", "ogms"), "disease"),
+    **dict.fromkeys(
+        ("go", "so", "chebi", "pr", "hgnc", "uniprot", "fplx", "po", "ppo", "agro", "envo", "zfs", "obi", "chmo",
+         "mmo", "mi", "maxo", "mfoem", "mf"),
+        "other",
+    ),
 }  # fmt: skip
+"""Anatomy; diseases, phenotypes, pathology and symptoms; and what is neither: processes, sequences, chemicals,
+proteins, plants, environments, stages of life, assays, treatments, emotions. Partners elsewhere (whole taxonomies,
+anatomies of single species) say nothing."""
 
 CURATED = 2.0
 """Agreement of a pair that a person has looked at; a predicted pair has at most 1.0."""
@@ -58,17 +66,17 @@ def read_pairs(positive: str, predictions: str) -> dict[str, list[Pair]]:
     return pairs
 
 
-def axis_by_pairs(concept: Concept, pairs: Iterable[Pair], live: frozenset[str]) -> str | None:
-    """The axis of the partner that agrees best. Partners of no axis (chemicals, genes, organisms, processes)
-    compete too: "Thyroid Gland" is predicted to be a thyroid adenoma, but agrees better with BTO's gland.
+def axis_by_pairs(label: str, pairs: Iterable[Pair], live: frozenset[str]) -> str | None:
+    """The axis of the partner that agrees best. Partners that are neither anatomy nor disease compete, and win a
+    tie: "Seeds" is BTO's seed, but the Plant Ontology's too.
 
     `live` holds the identifiers that UBERON, CL and MONDO have on their axes: their other terms give none."""
-    best: dict[str, float] = defaultdict(float)
+    best = dict.fromkeys(("other", "disease", "anatomy"), 0.0)
     for pair in pairs:
-        axis = AXIS_OF_PARTNER.get(pair.prefix, "none")
+        axis = AXIS_OF_PARTNER.get(pair.prefix)
         if pair.prefix in ("uberon", "cl", "mondo") and pair.partner.upper() not in live:
-            axis = "none"
-        if pair.prefix not in ("mesh", "ncit", "efo"):
-            best[axis] = max(best[axis], pair.agreement(concept.label))
-    axis = max(sorted(best), key=lambda key: best[key], default="none")
-    return axis if axis != "none" and best[axis] > 0 else None
+            continue
+        if axis:
+            best[axis] = max(best[axis], pair.agreement(label))
+    axis = max(best, key=lambda key: best[key])
+    return axis if axis != "other" and best[axis] > 0 else None
