@@ -1,0 +1,291 @@
+"""The client for asyncio: the same methods as the one that blocks."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+import httpx
+from httpx_sse import aconnect_sse
+
+from mitagger.client import calls
+from mitagger.client import models as m
+from mitagger.client.backoff import polls, retries
+from mitagger.client.calls import Call
+from mitagger.client.errors import Failed, refusal, unreachable
+
+T = TypeVar("T")
+
+SECONDS = 60.0
+CHUNK = 1 << 20
+
+
+class AsyncClient:
+    """Talks to the server at `url`, with an API key or, after `sign_in`, a session.
+
+    Every method raises a ClientError. Methods that list are iterators that follow pages as they are read. `version`
+    is the one that you saw: with it a stale write is a Conflict, without it the write is applied to the current state.
+    """
+
+    def __init__(
+        self, url: str, *, key: str = "", transport: httpx.AsyncBaseTransport | None = None, seconds: float = SECONDS
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=seconds, transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """Does a call; safe ones are tried again when the connection fails."""
+        waits = retries() if call.safe else iter(())
+        while True:
+            try:
+                response = await self._http.request(
+                    call.method,
+                    call.path,
+                    params=call.params,
+                    json=call.json,
+                    headers=call.headers,
+                    content=call.content,
+                    files=call.parts,
+                )
+            except httpx.TransportError as error:
+                wait = next(waits, None)
+                if wait is None:
+                    raise unreachable(self._http.base_url, error) from error
+                await asyncio.sleep(wait)
+                continue
+            if response.is_error:
+                raise refusal(response)
+            return call.read(response.content)
+
+    async def pages(self, call: Call[m.Page[T]]) -> AsyncIterator[T]:
+        """The items of all pages."""
+        page = await self.send(call)
+        for item in page.items:
+            yield item
+        while page.next is not None:
+            page = await self.send(call.at(page.next))
+            for item in page.items:
+                yield item
+
+    # --- people and keys
+
+    async def sign_in(self, name: str, password: str) -> m.Session:
+        """Signs this client in; the session stays in its cookies."""
+        return await self.send(calls.sign_in(name, password))
+
+    async def session(self) -> m.Session:
+        return await self.send(calls.session())
+
+    async def sign_out(self) -> None:
+        await self.send(calls.sign_out())
+
+    def accounts(self) -> AsyncIterator[m.Account]:
+        return self.pages(calls.accounts())
+
+    async def create_account(self, name: str, password: str, roles: Sequence[m.Role]) -> m.Account:
+        return await self.send(calls.create_account(name, password, roles))
+
+    def keys(self) -> AsyncIterator[m.ApiKey]:
+        return self.pages(calls.keys())
+
+    async def create_key(self, name: str, roles: Sequence[m.Role] = ("service",)) -> m.ApiKey:
+        """The only answer that holds the key itself."""
+        return await self.send(calls.create_key(name, roles))
+
+    async def delete_key(self, id: str) -> None:
+        await self.send(calls.delete_key(id))
+
+    # --- figures
+
+    async def upload(self, file: Path | IO[bytes]) -> m.Upload:
+        """Streams a file to the server, which keeps it under its content hash."""
+        if isinstance(file, Path):
+            with file.open("rb") as opened:
+                return await self.upload(opened)
+        return await self.send(calls.upload(_chunks(file)))
+
+    async def create_figure(self, file: Path | None = None, **fields: Any) -> m.Figure:
+        """`fields`: doi or collection, label, legend, title, journal, year, language, external_id, patient_group,
+        study_group. Without a file the figure has no image."""
+        if file is None:
+            return await self.send(calls.create_figure("", None, fields))
+        with file.open("rb") as opened:
+            return await self.send(calls.create_figure(file.name, opened, fields))
+
+    def figures(self, *, article: str = "") -> AsyncIterator[m.Figure]:
+        return self.pages(calls.figures(article=article))
+
+    async def figure(self, id: str) -> m.Figure:
+        return await self.send(calls.figure(id))
+
+    async def change_figure(self, id: str, *, version: int | None = None, **changes: Any) -> m.Figure:
+        """Corrects legend or metadata: a new revision."""
+        return await self.send(calls.change_figure(id, changes, version))
+
+    async def delete_figure(self, id: str) -> None:
+        await self.send(calls.delete_figure(id))
+
+    def articles(self) -> AsyncIterator[m.Article]:
+        return self.pages(calls.articles())
+
+    # --- taking figures in
+
+    async def start_import(self, name: str, total: int | None = None) -> m.Import:
+        return await self.send(calls.start_import(name, total))
+
+    async def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """Takes in at most 200 rows; sending a row twice creates its figure once."""
+        return (await self.send(calls.import_rows(id, rows))).results
+
+    async def import_archive(self, file: Path) -> m.Import:
+        """Sends a zip; the import runs on the server (follow it with `import_`)."""
+        with file.open("rb") as opened:
+            return await self.send(calls.import_archive(file.name, opened))
+
+    def imports(self) -> AsyncIterator[m.Import]:
+        return self.pages(calls.imports())
+
+    async def import_(self, id: str) -> m.Import:
+        return await self.send(calls.import_(id))
+
+    def rejects(self, id: str) -> AsyncIterator[m.Reject]:
+        return self.pages(calls.rejects(id))
+
+    # --- concepts
+
+    def vocabularies(self) -> AsyncIterator[m.Vocabulary]:
+        return self.pages(calls.vocabularies())
+
+    async def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
+        """Concepts whose names fit, best first."""
+        return (await self.send(calls.concepts(words, axis=axis, limit=limit))).items
+
+    async def concept(self, curie: str) -> m.Concept:
+        return await self.send(calls.concept(curie))
+
+    # --- assignments
+
+    async def recommendations(self, figure: str) -> m.Recommendations:
+        return await self.send(calls.recommendations(figure))
+
+    async def assign(self, **body: Any) -> list[m.AssignmentSummary]:
+        """`annotator`, `reviewer` (persons) and `figures` (ids) or `article` (id)."""
+        return (await self.send(calls.assign(body))).items
+
+    def assignments(self, *, state: str = "") -> AsyncIterator[m.AssignmentSummary]:
+        return self.pages(calls.assignments(state=state))
+
+    async def assignment(self, id: str) -> m.Assignment:
+        return await self.send(calls.assignment(id))
+
+    async def decide(self, id: str, decision: Mapping[str, Any], *, version: int | None = None) -> m.Assignment:
+        """`decision`: {"kind": "accept" | "reject" | "add" | "withdraw", …}."""
+        return await self.send(calls.decide(id, decision, version))
+
+    async def submit(self, id: str, *, no_tag_applies: bool = False, version: int | None = None) -> m.Assignment:
+        return await self.send(calls.submit(id, no_tag_applies=no_tag_applies, version=version))
+
+    async def review(self, id: str, verdict: str, *, comment: str = "", version: int | None = None) -> m.Assignment:
+        """`verdict`: approved or returned."""
+        return await self.send(calls.review(id, verdict, comment, version))
+
+    def history(self, id: str) -> AsyncIterator[m.HistoryEntry]:
+        return self.pages(calls.history(id))
+
+    # --- results
+
+    async def start_export(self, format: m.ExportFormat = "csv", statuses: Sequence[str] = ()) -> m.Export:
+        return await self.send(calls.start_export(format, statuses))
+
+    async def export(self, id: str) -> m.Export:
+        return await self.send(calls.export(id))
+
+    async def finished_export(self, id: str, *, seconds: float = 3600) -> m.Export:
+        """Waits until an export is done. Raises Failed when it failed or took longer."""
+        deadline = time.monotonic() + seconds
+        for wait in polls():
+            export = await self.export(id)
+            if export.state == "done":
+                return export
+            if export.state == "failed":
+                raise Failed(f"The export failed. {export.reason}".strip())
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(wait)
+        raise Failed(f"The export was not done within {seconds:.0f} s.")
+
+    async def download(self, url: str, into: IO[bytes]) -> int:
+        """Streams a file that an answer points to; returns its bytes."""
+        size = 0
+        try:
+            async with self._http.stream("GET", calls.file(url)) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise refusal(response)
+                async for chunk in response.aiter_bytes(CHUNK):
+                    into.write(chunk)
+                    size += len(chunk)
+        except httpx.TransportError as error:
+            raise unreachable(self._http.base_url, error) from error
+        return size
+
+    async def search(self, words: str = "", **filters: Any) -> m.SearchResult:
+        """`filters`: axis, tag, doi, status, offset, limit."""
+        return await self.send(calls.search(words, **filters))
+
+    # --- the system
+
+    async def status(self) -> m.Status:
+        return await self.send(calls.status())
+
+    async def events(self, *, after: str = "", topics: Sequence[str] = (), limit: int | None = None) -> m.Events:
+        """The events after a cursor, at most `limit`."""
+        return await self.send(calls.events(after=after, topics=topics, limit=limit))
+
+    async def follow_events(
+        self, *, after: str = "", topics: Sequence[str] = ()
+    ) -> AsyncIterator[tuple[str, m.EventRecord]]:
+        """Events as they happen, each with the cursor to go on from. Ends when the server closes the stream."""
+        headers = {"Last-Event-ID": after} if after else {}
+        params = {"topic": list(topics)}
+        try:
+            async with aconnect_sse(
+                self._http, "GET", f"{calls.API}/events/stream", params=params, headers=headers
+            ) as source:
+                if source.response.is_error:
+                    await source.response.aread()
+                    raise refusal(source.response)
+                async for sent in source.aiter_sse():
+                    yield sent.id, calls.read_event(sent.data)
+        except httpx.TransportError as error:
+            raise unreachable(self._http.base_url, error) from error
+
+    async def republish(self, topics: Sequence[str]) -> int:
+        return (await self.send(calls.republish(topics))).republished
+
+    async def dead_letters(self, *, group: str = "", limit: int | None = None) -> list[m.DeadLetter]:
+        return (await self.send(calls.dead_letters(group=group, limit=limit))).items
+
+    async def dead_letter(self, id: str) -> m.DeadLetter:
+        return await self.send(calls.dead_letter(id))
+
+    async def replay(self, id: str) -> None:
+        await self.send(calls.replay(id))
+
+
+async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(file.read, CHUNK):
+        yield chunk

@@ -1,0 +1,278 @@
+"""Every call of the public API once, without doing it: both clients send these."""
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, Generic, TypeVar
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from mitagger.client import models as m
+from mitagger.client.errors import NotMitagger
+
+T = TypeVar("T")
+
+API = "/api/v1"
+ROWS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request, and what its answer is. `answer` null: nothing is expected."""
+
+    method: str
+    path: str
+    answer: Any
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = None
+    parts: Mapping[str, tuple[str | None, Any]] | None = None  # of a multipart form: (file name, text or file)
+
+    @property
+    def safe(self) -> bool:
+        """Whether sending it twice equals once (RFC 9110, 9.2.1), so that a lost connection allows another try."""
+        return self.method == "GET"
+
+    def read(self, body: bytes) -> T:
+        """The answer. Raises NotMitagger when the body is not one."""
+        if self.answer is None:
+            return None  # type: ignore[return-value]
+        try:
+            return TypeAdapter(self.answer).validate_json(body)  # type: ignore[no-any-return]
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise NotMitagger(
+                f"The server's answer to {self.method} {self.path} is not as expected ({place}: {first['msg']})."
+                " Is it another version of MITagger?"
+            ) from error
+
+    def at(self, cursor: str) -> "Call[T]":
+        """The same call for the page at `cursor`."""
+        return Call(self.method, self.path, self.answer, {**self.params, "cursor": cursor})
+
+
+def _get(path: str, answer: Any, **params: Any) -> Call[Any]:
+    given = {key: value for key, value in params.items() if value not in (None, "", [], ())}
+    return Call("GET", f"{API}{path}", answer, given)
+
+
+def _post(path: str, answer: Any, json: Any = None, *, version: int | None = None) -> Call[Any]:
+    return Call("POST", f"{API}{path}", answer, json=json, headers=_seen(version))
+
+
+def _seen(version: int | None) -> dict[str, str]:
+    return {} if version is None else {"If-Match": f'"{version}"'}
+
+
+def _id(id: str) -> str:
+    return quote(id, safe=":")
+
+
+# --- people and keys
+
+
+def sign_in(name: str, password: str) -> Call[m.Session]:
+    return _post("/session", m.Session, {"name": name, "password": password})
+
+
+def session() -> Call[m.Session]:
+    return _get("/session", m.Session)
+
+
+def sign_out() -> Call[None]:
+    return Call("DELETE", f"{API}/session", None)
+
+
+def accounts() -> Call[m.Page[m.Account]]:
+    return _get("/accounts", m.Page[m.Account])
+
+
+def create_account(name: str, password: str, roles: Sequence[m.Role]) -> Call[m.Account]:
+    return _post("/accounts", m.Account, {"name": name, "password": password, "roles": list(roles)})
+
+
+def keys() -> Call[m.Page[m.ApiKey]]:
+    return _get("/keys", m.Page[m.ApiKey])
+
+
+def create_key(name: str, roles: Sequence[m.Role]) -> Call[m.ApiKey]:
+    return _post("/keys", m.ApiKey, {"name": name, "roles": list(roles)})
+
+
+def delete_key(id: str) -> Call[None]:
+    return Call("DELETE", f"{API}/keys/{_id(id)}", None)
+
+
+# --- figures
+
+
+def upload(content: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> Call[m.Upload]:
+    headers = {"Content-Type": "application/octet-stream"}
+    return Call("POST", f"{API}/uploads", m.Upload, content=content, headers=headers)
+
+
+def create_figure(file_name: str, file: IO[bytes] | None, fields: Mapping[str, Any]) -> Call[m.Figure]:
+    parts: dict[str, tuple[str | None, Any]] = {
+        key: (None, str(value)) for key, value in fields.items() if value is not None
+    }
+    if file is not None:
+        parts["file"] = (file_name, file)
+    return Call("POST", f"{API}/figures", m.Figure, parts=parts)
+
+
+def figures(*, article: str = "", limit: int | None = None) -> Call[m.Page[m.Figure]]:
+    return _get("/figures", m.Page[m.Figure], article=article, limit=limit)
+
+
+def figure(id: str) -> Call[m.Figure]:
+    return _get(f"/figures/{_id(id)}", m.Figure)
+
+
+def change_figure(id: str, changes: Mapping[str, Any], version: int | None) -> Call[m.Figure]:
+    return Call("PATCH", f"{API}/figures/{_id(id)}", m.Figure, json=dict(changes), headers=_seen(version))
+
+
+def delete_figure(id: str) -> Call[None]:
+    return Call("DELETE", f"{API}/figures/{_id(id)}", None)
+
+
+def articles() -> Call[m.Page[m.Article]]:
+    return _get("/articles", m.Page[m.Article])
+
+
+# --- taking figures in
+
+
+def start_import(name: str, total: int | None) -> Call[m.Import]:
+    return _post("/imports", m.Import, {"name": name, "total": total})
+
+
+def import_rows(id: str, rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
+    return _post(f"/imports/{_id(id)}/rows", m.RowResults, {"rows": [dict(row) for row in rows]})
+
+
+def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:
+    return Call("POST", f"{API}/imports/archive", m.Import, parts={"file": (file_name, file)})
+
+
+def imports() -> Call[m.Page[m.Import]]:
+    return _get("/imports", m.Page[m.Import])
+
+
+def import_(id: str) -> Call[m.Import]:
+    return _get(f"/imports/{_id(id)}", m.Import)
+
+
+def rejects(id: str) -> Call[m.Page[m.Reject]]:
+    return _get(f"/imports/{_id(id)}/rejects", m.Page[m.Reject])
+
+
+# --- concepts
+
+
+def vocabularies() -> Call[m.Page[m.Vocabulary]]:
+    return _get("/vocabularies", m.Page[m.Vocabulary])
+
+
+def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.Page[m.Concept]]:
+    return _get("/concepts", m.Page[m.Concept], q=words, axis=axis, limit=limit)
+
+
+def concept(curie: str) -> Call[m.Concept]:
+    return _get(f"/concepts/{_id(curie)}", m.Concept)
+
+
+# --- assignments
+
+
+def recommendations(figure: str) -> Call[m.Recommendations]:
+    return _get(f"/figures/{_id(figure)}/recommendations", m.Recommendations)
+
+
+def assign(body: Mapping[str, Any]) -> Call[m.Page[m.AssignmentSummary]]:
+    return _post("/assignments", m.Page[m.AssignmentSummary], dict(body))
+
+
+def assignments(*, state: str = "", limit: int | None = None) -> Call[m.Page[m.AssignmentSummary]]:
+    return _get("/assignments", m.Page[m.AssignmentSummary], state=state, limit=limit)
+
+
+def assignment(id: str) -> Call[m.Assignment]:
+    return _get(f"/assignments/{_id(id)}", m.Assignment)
+
+
+def decide(id: str, decision: Mapping[str, Any], version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/decisions", m.Assignment, dict(decision), version=version)
+
+
+def submit(id: str, *, no_tag_applies: bool, version: int | None) -> Call[m.Assignment]:
+    body = {"no_tag_applies": no_tag_applies}
+    return _post(f"/assignments/{_id(id)}/submit", m.Assignment, body, version=version)
+
+
+def review(id: str, verdict: str, comment: str, version: int | None) -> Call[m.Assignment]:
+    body = {"verdict": verdict, "comment": comment}
+    return _post(f"/assignments/{_id(id)}/review", m.Assignment, body, version=version)
+
+
+def history(id: str) -> Call[m.Page[m.HistoryEntry]]:
+    return _get(f"/assignments/{_id(id)}/history", m.Page[m.HistoryEntry])
+
+
+# --- results
+
+
+def start_export(format: m.ExportFormat, statuses: Sequence[str]) -> Call[m.Export]:
+    body: dict[str, Any] = {"format": format}
+    if statuses:
+        body["statuses"] = list(statuses)
+    return _post("/exports", m.Export, body)
+
+
+def export(id: str) -> Call[m.Export]:
+    return _get(f"/exports/{_id(id)}", m.Export)
+
+
+def search(words: str, **filters: Any) -> Call[m.SearchResult]:
+    return _get("/search", m.SearchResult, q=words, **filters)
+
+
+# --- the system
+
+
+def status() -> Call[m.Status]:
+    return _get("/status", m.Status)
+
+
+def events(*, after: str = "", topics: Sequence[str] = (), limit: int | None = None) -> Call[m.Events]:
+    return _get("/events", m.Events, after=after, topic=list(topics), limit=limit)
+
+
+def read_event(text: str) -> m.EventRecord:
+    """The event of a message of the stream. Raises NotMitagger."""
+    return Call[m.EventRecord]("GET", f"{API}/events/stream", m.EventRecord).read(text.encode())
+
+
+def file(url: str) -> str:
+    """The address of a file, from an answer. Raises NotMitagger for another server's, which must not get the key."""
+    if not url.startswith("/") or url.startswith("//"):
+        raise NotMitagger("The address of the file is not on the server.")
+    return url
+
+
+def republish(topics: Sequence[str]) -> Call[m.Republished]:
+    return _post("/events/republish", m.Republished, {"topics": list(topics)})
+
+
+def dead_letters(*, group: str = "", limit: int | None = None) -> Call[m.Page[m.DeadLetter]]:
+    return _get("/dead-letters", m.Page[m.DeadLetter], group=group, limit=limit)
+
+
+def dead_letter(id: str) -> Call[m.DeadLetter]:
+    return _get(f"/dead-letters/{_id(id)}", m.DeadLetter)
+
+
+def replay(id: str) -> Call[None]:
+    return Call("POST", f"{API}/dead-letters/{_id(id)}/replay", None)

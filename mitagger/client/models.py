@@ -1,0 +1,389 @@
+"""What the server answers. Fields that a newer server adds are ignored."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+Axis: TypeAlias = Literal["anatomy", "disease", "genetics", "imaging", "intervention", "pharmaceutical"]
+Assertion: TypeAlias = Literal["present", "absent", "uncertain"]
+Role: TypeAlias = Literal["administrator", "annotator", "reviewer", "service"]
+ExportFormat: TypeAlias = Literal["csv", "xml"]
+RecommendationState: TypeAlias = Literal["pending", "ready", "none_found", "no_text", "language_unsupported", "failed"]
+
+T = TypeVar("T")
+
+
+class Answer(BaseModel):
+    """The root of all answers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Page(Answer, Generic[T]):
+    """A page of a list; `next` is the cursor of the following one."""
+
+    items: list[T]
+    next: str | None = None
+
+
+# --- people and keys
+
+
+class Session(Answer):
+    """Who is signed in. `expires_at` is null for an API key without expiry."""
+
+    person: str
+    name: str
+    roles: list[Role]
+    expires_at: datetime | None = None
+
+
+class Account(Answer):
+    """A person: `person` is the pseudonym that all other answers use."""
+
+    person: str
+    name: str
+    roles: list[Role]
+    created_at: datetime
+
+
+class ApiKey(Answer):
+    """An API key; `key` itself stands only in the answer that creates it."""
+
+    id: str
+    name: str
+    roles: list[Role]
+    created_at: datetime
+    key: str | None = None
+
+
+# --- figures
+
+
+class Upload(Answer):
+    """A stored file; `upload` is its content hash (SHA-256, hex)."""
+
+    upload: str
+    bytes: int
+
+
+class Article(Answer):
+    """An article with a DOI, or a local collection."""
+
+    id: str
+    doi: str | None = None
+    collection: str | None = None
+    title: str = ""
+    journal: str = ""
+    year: int | None = None
+
+
+class Figure(Answer):
+    """An image with its legend."""
+
+    id: str
+    version: int
+    revision: int
+    article: Article
+    label: str = ""
+    legend: str = ""
+    legend_kind: str = "legend"
+    language: str | None = None
+    picture: dict[str, Any] | None = None
+    technical: dict[str, str] = {}
+    external_id: str | None = None
+    patient_group: str | None = None
+    study_group: str | None = None
+    display_url: str | None = None
+    thumbnail_url: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+# --- taking figures in
+
+
+class RowProblem(Answer):
+    """Why a row stayed out."""
+
+    field: str = ""
+    detail: str
+    remedy: str = ""
+
+
+class RowResult(Answer):
+    """What became of a row."""
+
+    row: int | None
+    figure: str | None = None
+    status: Literal["created", "existing", "rejected"]
+    problem: RowProblem | None = None
+
+
+class RowResults(Answer):
+    """What became of the rows of one call, in their order."""
+
+    results: list[RowResult]
+
+
+class Import(Answer):
+    """A run that takes rows in; rows below `next_row` are done."""
+
+    id: str
+    name: str
+    state: Literal["running", "done", "failed"]
+    total: int | None = None
+    created: int = 0
+    existing: int = 0
+    rejected: int = 0
+    next_row: int = 0
+
+
+class Reject(Answer):
+    """A row that stayed out, with file, field and remedy."""
+
+    row: int | None = None
+    file: str = ""
+    field: str = ""
+    detail: str = ""
+    remedy: str = ""
+
+
+# --- concepts and recommendations
+
+
+class Vocabulary(Answer):
+    """An ontology in one version."""
+
+    name: str
+    version: str
+    title: str = ""
+    concepts: int = 0
+    names: int = 0
+    axes: list[str] = []
+
+
+class Concept(Answer):
+    """A concept of a vocabulary."""
+
+    curie: str
+    iri: str | None = None
+    label: str
+    ontology: str
+    axis: str | None = None
+    vocabulary_version: str = ""
+    match: str = ""
+    score: float | None = None
+    synonyms: list[Any] = []
+    parents: list[Any] = []
+
+
+class Span(Answer):
+    """A mention: 0-based, half open, in Unicode code points."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Recommendation(Answer):
+    """A concept suggested for a figure. `decision` is the annotator's answer to it, if there is one."""
+
+    id: str
+    iri: str | None = None
+    curie: str
+    label: str
+    ontology: str
+    vocabulary_version: str
+    axis: Axis
+    assertion: Assertion = "present"
+    panels: list[str] = []
+    spans: list[Span] = []
+    match: str = ""
+    score: float
+    why: str = ""
+    decision: Any = None
+
+
+class Recommendations(Answer):
+    """`state` tells an empty answer from one that is on its way or failed."""
+
+    state: RecommendationState
+    reason: str = ""
+    revision: int = 0
+    generation: int = 0
+    items: list[Recommendation] = []
+
+
+# --- assignments
+
+
+class Tag(Answer):
+    """What stands accepted. Free text has neither IRI nor CURIE."""
+
+    key: str
+    axis: Axis
+    iri: str | None = None
+    curie: str | None = None
+    label: str
+    ontology: str | None = None
+    vocabulary_version: str | None = None
+    assertion: Assertion = "present"
+    panels: list[str] = []
+    spans: list[Span] = []
+    source: str
+    score: float | None = None
+    annotator: str = ""
+    decided_at: datetime | None = None
+
+
+class AssignedFigure(Answer):
+    """The figure, as its annotator and reviewer see it."""
+
+    id: str
+    article: Article
+    label: str = ""
+    legend: str = ""
+    language: str | None = None
+    external_id: str | None = None
+    display_url: str | None = None
+    thumbnail_url: str | None = None
+    panels: list[Any] = []
+
+
+class Assignment(Answer):
+    """A figure given to an annotator, with its reviewer; `version` is what a careful write sends back."""
+
+    id: str
+    version: int
+    figure: AssignedFigure
+    annotator: str
+    reviewer: str
+    state: Literal["open", "submitted", "returned", "approved"]
+    recommendations: Recommendations
+    tags: list[Tag] = []
+    decisions: list[dict[str, Any]] = []
+    no_tag_applies: bool = False
+    comment: str = ""
+    review: dict[str, Any] | None = None
+
+
+class AssignmentSummary(Answer):
+    """An assignment in a list."""
+
+    id: str
+    version: int
+    figure: Any
+    annotator: str
+    reviewer: str
+    state: Literal["open", "submitted", "returned", "approved"]
+
+
+class HistoryEntry(Answer):
+    """A step in the life of an assignment: who did what, when."""
+
+    version: int
+    at: datetime
+    actor: str
+    action: str
+
+
+# --- results
+
+
+class Export(Answer):
+    """A job that writes the tags to a file; `url` is there when it is done."""
+
+    id: str
+    state: Literal["pending", "running", "done", "failed"]
+    format: ExportFormat | None = None
+    rows: int | None = None
+    url: str | None = None
+    reason: str = ""
+
+
+class SearchHit(Answer):
+    """A figure found."""
+
+    figure: str
+    label: str = ""
+    legend: str = ""
+    doi: str | None = None
+    collection: str | None = None
+    title: str = ""
+    status: str = ""
+    tags: list[dict[str, Any]] = []
+
+
+class SearchResult(Answer):
+    """Figures found, best first; `facets` counts tags by axis."""
+
+    total: int
+    hits: list[SearchHit]
+    facets: dict[str, Any] = {}
+
+
+# --- the system
+
+
+class EventRecord(Answer):
+    """An event in CloudEvents' JSON format."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    subject: str
+    dataschema: str = ""
+    data: dict[str, Any]
+
+
+class Events(Answer):
+    """Events in order; `next` is the cursor to go on from, also when there are none yet."""
+
+    items: list[EventRecord]
+    next: str
+
+
+class Republished(Answer):
+    """How many events were sent again."""
+
+    republished: int
+
+
+class DeadLetter(Answer):
+    """An event that a group could not handle. `traceback` and `data` stand only in the answer for a single one."""
+
+    id: str
+    group: str
+    topic: str
+    event: str
+    figure: str
+    error: str
+    attempts: int
+    died_at: datetime
+    traceback: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class Progress(Answer):
+    """How far a group is on a topic."""
+
+    group: str
+    topic: str
+    behind: int
+    moved_at: datetime | None = None
+    waiting_for: str = ""
+
+
+class Status(Answer):
+    """What runs and how it does. `problems` says why it is not ready."""
+
+    version: str
+    ready: bool
+    problems: list[str] = []
+    services: list[str] = []
+    counts: dict[str, dict[str, int]] = {}
+    progress: list[Progress] = []
+    dead_letters: int = 0

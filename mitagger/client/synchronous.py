@@ -1,0 +1,284 @@
+"""The client that blocks."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+import httpx
+from httpx_sse import connect_sse
+
+from mitagger.client import calls
+from mitagger.client import models as m
+from mitagger.client.backoff import polls, retries
+from mitagger.client.calls import Call
+from mitagger.client.errors import Failed, refusal, unreachable
+
+T = TypeVar("T")
+
+SECONDS = 60.0
+CHUNK = 1 << 20
+
+
+class Client:
+    """Talks to the server at `url`, with an API key or, after `sign_in`, a session.
+
+    Every method raises a ClientError. Methods that list are iterators that follow pages as they are read. `version`
+    is the one that you saw: with it a stale write is a Conflict, without it the write is applied to the current state.
+    """
+
+    def __init__(
+        self, url: str, *, key: str = "", transport: httpx.BaseTransport | None = None, seconds: float = SECONDS
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=seconds, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        """Does a call; safe ones are tried again when the connection fails."""
+        waits = retries() if call.safe else iter(())
+        while True:
+            try:
+                response = self._http.request(
+                    call.method,
+                    call.path,
+                    params=call.params,
+                    json=call.json,
+                    headers=call.headers,
+                    content=call.content,
+                    files=call.parts,
+                )
+            except httpx.TransportError as error:
+                wait = next(waits, None)
+                if wait is None:
+                    raise unreachable(self._http.base_url, error) from error
+                time.sleep(wait)
+                continue
+            if response.is_error:
+                raise refusal(response)
+            return call.read(response.content)
+
+    def pages(self, call: Call[m.Page[T]]) -> Iterator[T]:
+        """The items of all pages."""
+        page = self.send(call)
+        yield from page.items
+        while page.next is not None:
+            page = self.send(call.at(page.next))
+            yield from page.items
+
+    # --- people and keys
+
+    def sign_in(self, name: str, password: str) -> m.Session:
+        """Signs this client in; the session stays in its cookies."""
+        return self.send(calls.sign_in(name, password))
+
+    def session(self) -> m.Session:
+        return self.send(calls.session())
+
+    def sign_out(self) -> None:
+        self.send(calls.sign_out())
+
+    def accounts(self) -> Iterator[m.Account]:
+        return self.pages(calls.accounts())
+
+    def create_account(self, name: str, password: str, roles: Sequence[m.Role]) -> m.Account:
+        return self.send(calls.create_account(name, password, roles))
+
+    def keys(self) -> Iterator[m.ApiKey]:
+        return self.pages(calls.keys())
+
+    def create_key(self, name: str, roles: Sequence[m.Role] = ("service",)) -> m.ApiKey:
+        """The only answer that holds the key itself."""
+        return self.send(calls.create_key(name, roles))
+
+    def delete_key(self, id: str) -> None:
+        self.send(calls.delete_key(id))
+
+    # --- figures
+
+    def upload(self, file: Path | IO[bytes]) -> m.Upload:
+        """Streams a file to the server, which keeps it under its content hash."""
+        if isinstance(file, Path):
+            with file.open("rb") as opened:
+                return self.upload(opened)
+        return self.send(calls.upload(_chunks(file)))
+
+    def create_figure(self, file: Path | None = None, **fields: Any) -> m.Figure:
+        """`fields`: doi or collection, label, legend, title, journal, year, language, external_id, patient_group,
+        study_group. Without a file the figure has no image."""
+        if file is None:
+            return self.send(calls.create_figure("", None, fields))
+        with file.open("rb") as opened:
+            return self.send(calls.create_figure(file.name, opened, fields))
+
+    def figures(self, *, article: str = "") -> Iterator[m.Figure]:
+        return self.pages(calls.figures(article=article))
+
+    def figure(self, id: str) -> m.Figure:
+        return self.send(calls.figure(id))
+
+    def change_figure(self, id: str, *, version: int | None = None, **changes: Any) -> m.Figure:
+        """Corrects legend or metadata: a new revision."""
+        return self.send(calls.change_figure(id, changes, version))
+
+    def delete_figure(self, id: str) -> None:
+        self.send(calls.delete_figure(id))
+
+    def articles(self) -> Iterator[m.Article]:
+        return self.pages(calls.articles())
+
+    # --- taking figures in
+
+    def start_import(self, name: str, total: int | None = None) -> m.Import:
+        return self.send(calls.start_import(name, total))
+
+    def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """Takes in at most 200 rows; sending a row twice creates its figure once."""
+        return self.send(calls.import_rows(id, rows)).results
+
+    def import_archive(self, file: Path) -> m.Import:
+        """Sends a zip; the import runs on the server (follow it with `import_`)."""
+        with file.open("rb") as opened:
+            return self.send(calls.import_archive(file.name, opened))
+
+    def imports(self) -> Iterator[m.Import]:
+        return self.pages(calls.imports())
+
+    def import_(self, id: str) -> m.Import:
+        return self.send(calls.import_(id))
+
+    def rejects(self, id: str) -> Iterator[m.Reject]:
+        return self.pages(calls.rejects(id))
+
+    # --- concepts
+
+    def vocabularies(self) -> Iterator[m.Vocabulary]:
+        return self.pages(calls.vocabularies())
+
+    def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
+        """Concepts whose names fit, best first."""
+        return self.send(calls.concepts(words, axis=axis, limit=limit)).items
+
+    def concept(self, curie: str) -> m.Concept:
+        return self.send(calls.concept(curie))
+
+    # --- assignments
+
+    def recommendations(self, figure: str) -> m.Recommendations:
+        return self.send(calls.recommendations(figure))
+
+    def assign(self, **body: Any) -> list[m.AssignmentSummary]:
+        """`annotator`, `reviewer` (persons) and `figures` (ids) or `article` (id)."""
+        return self.send(calls.assign(body)).items
+
+    def assignments(self, *, state: str = "") -> Iterator[m.AssignmentSummary]:
+        return self.pages(calls.assignments(state=state))
+
+    def assignment(self, id: str) -> m.Assignment:
+        return self.send(calls.assignment(id))
+
+    def decide(self, id: str, decision: Mapping[str, Any], *, version: int | None = None) -> m.Assignment:
+        """`decision`: {"kind": "accept" | "reject" | "add" | "withdraw", …}."""
+        return self.send(calls.decide(id, decision, version))
+
+    def submit(self, id: str, *, no_tag_applies: bool = False, version: int | None = None) -> m.Assignment:
+        return self.send(calls.submit(id, no_tag_applies=no_tag_applies, version=version))
+
+    def review(self, id: str, verdict: str, *, comment: str = "", version: int | None = None) -> m.Assignment:
+        """`verdict`: approved or returned."""
+        return self.send(calls.review(id, verdict, comment, version))
+
+    def history(self, id: str) -> Iterator[m.HistoryEntry]:
+        return self.pages(calls.history(id))
+
+    # --- results
+
+    def start_export(self, format: m.ExportFormat = "csv", statuses: Sequence[str] = ()) -> m.Export:
+        return self.send(calls.start_export(format, statuses))
+
+    def export(self, id: str) -> m.Export:
+        return self.send(calls.export(id))
+
+    def finished_export(self, id: str, *, seconds: float = 3600) -> m.Export:
+        """Waits until an export is done. Raises Failed when it failed or took longer."""
+        deadline = time.monotonic() + seconds
+        for wait in polls():
+            export = self.export(id)
+            if export.state == "done":
+                return export
+            if export.state == "failed":
+                raise Failed(f"The export failed. {export.reason}".strip())
+            if time.monotonic() > deadline:
+                break
+            time.sleep(wait)
+        raise Failed(f"The export was not done within {seconds:.0f} s.")
+
+    def download(self, url: str, into: IO[bytes]) -> int:
+        """Streams a file that an answer points to; returns its bytes."""
+        size = 0
+        try:
+            with self._http.stream("GET", calls.file(url)) as response:
+                if response.is_error:
+                    response.read()
+                    raise refusal(response)
+                for chunk in response.iter_bytes(CHUNK):
+                    into.write(chunk)
+                    size += len(chunk)
+        except httpx.TransportError as error:
+            raise unreachable(self._http.base_url, error) from error
+        return size
+
+    def search(self, words: str = "", **filters: Any) -> m.SearchResult:
+        """`filters`: axis, tag, doi, status, offset, limit."""
+        return self.send(calls.search(words, **filters))
+
+    # --- the system
+
+    def status(self) -> m.Status:
+        return self.send(calls.status())
+
+    def events(self, *, after: str = "", topics: Sequence[str] = (), limit: int | None = None) -> m.Events:
+        """The events after a cursor, at most `limit`."""
+        return self.send(calls.events(after=after, topics=topics, limit=limit))
+
+    def follow_events(self, *, after: str = "", topics: Sequence[str] = ()) -> Iterator[tuple[str, m.EventRecord]]:
+        """Events as they happen, each with the cursor to go on from. Ends when the server closes the stream."""
+        headers = {"Last-Event-ID": after} if after else {}
+        params = {"topic": list(topics)}
+        try:
+            with connect_sse(self._http, "GET", f"{calls.API}/events/stream", params=params, headers=headers) as source:
+                if source.response.is_error:
+                    source.response.read()
+                    raise refusal(source.response)
+                for sent in source.iter_sse():
+                    yield sent.id, calls.read_event(sent.data)
+        except httpx.TransportError as error:
+            raise unreachable(self._http.base_url, error) from error
+
+    def republish(self, topics: Sequence[str]) -> int:
+        return self.send(calls.republish(topics)).republished
+
+    def dead_letters(self, *, group: str = "", limit: int | None = None) -> list[m.DeadLetter]:
+        return self.send(calls.dead_letters(group=group, limit=limit)).items
+
+    def dead_letter(self, id: str) -> m.DeadLetter:
+        return self.send(calls.dead_letter(id))
+
+    def replay(self, id: str) -> None:
+        self.send(calls.replay(id))
+
+
+def _chunks(file: IO[bytes]) -> Iterable[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
