@@ -1,0 +1,192 @@
+"""A compiled artefact, loaded: concepts, names and the matcher. Immutable, safe to share between threads."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import marisa_trie
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
+
+from shared.errors import Invalid
+from shared.events.recommendation import Axis
+from shared.vocabulary.axes import AXES
+from shared.vocabulary.compile import COMPILER, LONGEST_KEY, NO_AXIS
+from shared.vocabulary.source import SCOPES
+from shared.vocabulary.words import cased_key, fold, words
+
+_REMEDY = "Compile it again from its sources."
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A concept of an ontology. `iri` is None where no prefix map knows its CURIE, `axis` where the table has none."""
+
+    iri: str | None
+    curie: str
+    label: str
+    ontology: str
+    version: str
+    axis: Axis | None
+
+
+class Occurrence(NamedTuple):
+    """A name of a concept in a text, 0-based, half open, in code points."""
+
+    start: int
+    end: int
+    concept: int
+    name: int
+
+
+class Groups:
+    """Numbers by group, as `compile` packs them."""
+
+    def __init__(self, arrays: NpzFile, name: str) -> None:
+        self._start: npt.NDArray[np.uint32] = arrays[f"{name}_start"]
+        self._values: npt.NDArray[np.uint32] = arrays[f"{name}_values"]
+
+    def __getitem__(self, group: int) -> list[int]:
+        numbers: list[int] = self._values[self._start[group] : self._start[group + 1]].tolist()
+        return numbers
+
+
+class Index(Groups):
+    """Numbers by text: the groups are the keys of a trie."""
+
+    def __init__(self, arrays: NpzFile, name: str) -> None:
+        super().__init__(arrays, name)
+        self.trie = marisa_trie.Trie()
+        self.trie.frombytes(arrays[f"{name}_trie"].tobytes())
+
+    def get(self, text: str) -> list[int]:
+        group = self.trie.get(text)
+        return [] if group is None else self[group]
+
+
+class Texts:
+    """Texts by number."""
+
+    def __init__(self, arrays: NpzFile, name: str) -> None:
+        self._start: npt.NDArray[np.uint32] = arrays[f"{name}_text_start"]
+        self._bytes: bytes = arrays[f"{name}_text"].tobytes()
+
+    def __getitem__(self, number: int) -> str:
+        return self._bytes[self._start[number] : self._start[number + 1]].decode()
+
+
+class Vocabularies:
+    """The vocabularies of one artefact. Concepts and names are numbers here; `concept` makes them readable.
+
+    `versions` maps each ontology to its version, `identity` names the artefact.
+    """
+
+    def __init__(self, packed: bytes | Path) -> None:
+        """Load an artefact, from its bytes or a file. Raises Invalid where it is none, or of another compiler."""
+        try:
+            with np.load(packed if isinstance(packed, Path) else io.BytesIO(packed), allow_pickle=False) as arrays:
+                about = json.loads(arrays["about"].tobytes())
+                if about["compiler"] != COMPILER:
+                    raise Invalid("Another MITagger compiled this vocabulary.", remedy=_REMEDY)
+                self.identity: str = about["identity"]
+                self.versions: dict[str, str] = {source["name"]: source["version"] for source in about["sources"]}
+                self._iri_prefixes: list[dict[str, str]] = [source["iri_prefix"] for source in about["sources"]]
+                self._source: npt.NDArray[np.uint8] = arrays["concept_source"]
+                self._axis: npt.NDArray[np.uint8] = arrays["concept_axis"]
+                self._first_name: npt.NDArray[np.uint32] = arrays["concept_first_name"]
+                self._name_concept: npt.NDArray[np.uint32] = arrays["name_concept"]
+                self._name_scope: npt.NDArray[np.uint8] = arrays["name_scope"]
+                self._name_acronym: npt.NDArray[np.bool_] = arrays["name_acronym"]
+                self._names = Texts(arrays, "name")
+                self._curies = Texts(arrays, "curie")
+                self._parents = Groups(arrays, "parent")
+                self._identifiers = Index(arrays, "identifier")
+                self._keys = Index(arrays, "key")
+                self.words = Index(arrays, "word")
+        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise Invalid("This is no compiled vocabulary.", remedy=_REMEDY) from error
+        self._ontologies = list(self.versions)
+        # Texts repeat their words, and names: bounded caches, safe between threads.
+        self._folded = lru_cache(maxsize=200_000)(self._fold)
+        self._meant = lru_cache(maxsize=50_000)(self._mean)
+        self.concept = lru_cache(maxsize=50_000)(self._concept)
+
+    def __len__(self) -> int:
+        """How many concepts there are."""
+        return len(self._source)
+
+    def occurrences(self, text: str) -> Iterator[Occurrence]:
+        """Every name of every concept in a text, overlaps included, by start. Time is linear in the text."""
+        spans: list[tuple[int, int]] = []
+        folded: list[str] = []
+        beginnings: list[tuple[int, int]] = []  # where in the folded text a name may begin, and which word that is
+        reached = 0
+        for match in words(text):
+            word, begins = self._folded(match.group())
+            if not word:
+                continue
+            if begins:
+                beginnings.append((reached, len(folded)))
+            folded.append(word)
+            spans.append(match.span())
+            reached += len(word) + 1
+        line = " ".join(folded) + " "
+        for at, first in beginnings:
+            for found, number in self._keys.trie.iter_prefixes_with_ids(line[at : at + LONGEST_KEY]):
+                start, end = spans[first][0], spans[first + found.count(" ") - 1][1]
+                for concept, name, is_acronym in self._meant(number):
+                    if not is_acronym or _in_own_case(text[start:end], self._names[name]):
+                        yield Occurrence(start, end, concept, name)
+
+    def name(self, number: int) -> tuple[str, str]:
+        """A name and its scope, one of `source.SCOPES`."""
+        return self._names[number], SCOPES[self._name_scope[number]]
+
+    def find(self, curie: str) -> list[int]:
+        """The concepts with this CURIE: one, unless several vocabularies have it; none where it is unknown."""
+        return self._identifiers.get(curie)
+
+    def concept_of(self, name: int) -> int:
+        return int(self._name_concept[name])
+
+    def names(self, concept: int) -> list[tuple[str, str]]:
+        """The names of a concept with their scopes, the preferred one first."""
+        return [self.name(number) for number in range(self._first_name[concept], self._first_name[concept + 1])]
+
+    def parents(self, concept: int) -> list[int]:
+        """The concepts that this one is a kind or a part of."""
+        return self._parents[concept]
+
+    def _concept(self, number: int) -> Concept:
+        curie, source, axis = self._curies[number], self._source[number], self._axis[number]
+        ontology = self._ontologies[source]
+        prefix, _, local = curie.partition(":")
+        iri = self._iri_prefixes[source].get(f"{prefix}:")
+        return Concept(
+            iri=iri + local if iri else None,
+            curie=curie,
+            label=self._names[int(self._first_name[number])],
+            ontology=ontology,
+            version=self.versions[ontology],
+            axis=AXES[axis] if axis != NO_AXIS else None,
+        )
+
+    def _fold(self, word: str) -> tuple[str, bool]:
+        folded = fold(word)
+        return folded, self._keys.trie.has_keys_with_prefix(folded + " ")
+
+    def _mean(self, number: int) -> tuple[tuple[int, int, bool], ...]:
+        return tuple(
+            (int(self._name_concept[name]), name, bool(self._name_acronym[name])) for name in self._keys[number]
+        )
+
+
+def _in_own_case(found: str, name: str) -> bool:
+    """Whether a text says an acronym as it is written; its plural may end in "s"."""
+    return found == name or cased_key(found) in (cased_key(name), cased_key(name) + "s")

@@ -1,0 +1,104 @@
+"""The vocabularies of `data/`, and those that a site adds: compiled once into a cache folder, then only loaded."""
+
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import Invalid, Unavailable
+from shared.events.recommendation import Axis
+from shared.vocabulary.artefact import Vocabularies
+from shared.vocabulary.compile import compile_sources, identity
+from shared.vocabulary.source import Source, digest, read
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a vocabulary is read from."""
+
+    name: str
+    path: Path
+    version: str
+    digest: str
+    parents: Path | None
+    axis: Axis | None
+    iri_prefix: Mapping[str, str]
+
+    def read(self) -> Source:
+        return read(
+            self.path,
+            name=self.name,
+            version=self.version,
+            parents=self.parents,
+            axis=self.axis,
+            iri_prefix=self.iri_prefix,
+        )
+
+
+def load(
+    cache: Path,
+    *,
+    added: Mapping[str, Path] | None = None,
+    only: bool = False,
+    compiling: Callable[[], None] | None = None,
+) -> Vocabularies:
+    """The default vocabularies and the `added` ones (name to file, see `source.read`), from the folder `cache`.
+
+    An added name equal to a default one replaces it; `only` leaves the defaults out. What the folder lacks is compiled
+    into it (seconds; `compiling` is called first), in a process of its own, so that this one stays small. Processes may
+    share the folder.
+
+    Raises NotFound and Invalid for a bad file; Unavailable where the folder cannot be written.
+    """
+    origins = _origins(added or {}, only)
+    path = cache / f"{identity((origin.name, origin.version, origin.digest) for origin in origins)}.npz"
+    if not path.exists():
+        if compiling:
+            compiling()
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            process.submit(_compile, origins, path).result()
+    return Vocabularies(path)
+
+
+def _origins(added: Mapping[str, Path], only: bool) -> list[Origin]:
+    rows = json.loads((DATA / "vocabularies.json").read_text(encoding="utf-8"))
+    prefixes = {prefix: iri for row in rows for prefix, iri in row["iri_prefix"].items()}
+    origins = {} if only else {row["name"]: _default(row) for row in rows}
+    for name, path in added.items():
+        content = digest(path)
+        origins[name] = Origin(name, path, f"sha256:{content[:12]}", content, None, None, prefixes)
+    if not origins:
+        raise Invalid("There is no vocabulary to match with.", remedy="Add one with --vocabulary, or leave --only out.")
+    return list(origins.values())
+
+
+def _default(row: Mapping[str, object]) -> Origin:
+    name = str(row["name"])
+    path, parents = DATA / f"{name}.tsv.xz", DATA / f"{name}.parents.tsv.xz"
+    files = [path, parents] if parents.exists() else [path]
+    return Origin(
+        name=name,
+        path=path,
+        version=str(row["version"]),
+        digest=digest(*files),
+        parents=parents if parents.exists() else None,
+        axis=row["axis"],  # type: ignore[arg-type]
+        iri_prefix=row["iri_prefix"],  # type: ignore[arg-type]
+    )
+
+
+def _compile(origins: Sequence[Origin], path: Path) -> None:
+    packed = compile_sources([origin.read() for origin in origins])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(packed)
+        os.replace(file.name, path)
+    except OSError as error:
+        raise Unavailable("the cache folder", f"{path.parent} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,99 @@
+"""The form in which names and texts are compared, word by word, with exact offsets.
+
+A word is a run of letters and digits, a Greek letter, or any other sign alone; white space, hyphens, dashes and
+underscores only part words, so "T-cell" equals "T cell". Each word is folded: case, diacritics and compatibility forms
+go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular. Matches begin and end with
+words, so that whatever folding does to their insides, offsets stay those of the original text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+
+_GREEK = "\u0391-\u03c9\u00b5"
+# Combining marks, zero-width characters and the soft hyphen belong to the word that they stand in.
+_MARKS = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
+_WORD = re.compile(
+    rf"[^\W_{_GREEK}]+(?:[{_MARKS}]+[^\W_{_GREEK}]*)*(?:['’]s(?!\w))?"
+    rf"|[{_GREEK}][{_MARKS}]*"
+    rf"|[^\w\s\-\u2010-\u2015\u2212{_MARKS}]"
+)
+
+# English plurals and those of Latin and Greek, as school grammars list them. Both sides are folded, so a rule need not
+# give a word ("analysis" and "analyses" meet in "analyse"); it must not make two different words meet. The first ending
+# that fits is replaced.
+_ENDINGS = (
+    ("sses", "ss"),
+    ("shes", "sh"),
+    ("ches", "ch"),
+    ("xes", "x"),
+    ("uses", "us"),
+    ("use", "us"),
+    ("ies", "y"),
+    ("ss", "ss"),
+    ("us", "us"),
+    ("is", "e"),
+    ("s", ""),
+    ("ae", "a"),
+    ("ium", "ia"),
+    ("ion", "ia"),
+    ("um", "a"),
+    ("i", "us"),
+)
+_SHORTEST_PLURAL = 4
+_IRREGULAR = {
+    "children": "child",
+    "feet": "foot",
+    "men": "man",
+    "mice": "mouse",
+    "teeth": "tooth",
+    "women": "woman",
+}
+
+
+def words(text: str) -> Iterator[re.Match[str]]:
+    """The words of a text in order, as matches: `.group()`, `.span()` in code points."""
+    return _WORD.finditer(text)
+
+
+@lru_cache(maxsize=200_000)
+def fold(word: str) -> str:
+    """The form under which a word of `words` is compared; empty where nothing is left to compare."""
+    plain = cased(word).casefold()
+    if len(plain) < _SHORTEST_PLURAL or not plain.isalpha():
+        return _IRREGULAR.get(plain, plain)
+    if plain in _IRREGULAR:
+        return _IRREGULAR[plain]
+    for ending, singular in _ENDINGS:
+        if plain.endswith(ending):
+            return plain[: -len(ending)] + singular
+    return plain
+
+
+def cased(word: str) -> str:
+    """A word without its possessive, diacritics, marks and compatibility forms, but in its own case."""
+    if word.endswith(("'s", "’s")):
+        word = word[:-2]
+    if word.isascii():
+        return word
+    return "".join(_spelled(sign) for sign in unicodedata.normalize("NFKD", word))
+
+
+def _spelled(sign: str) -> str:
+    category = unicodedata.category(sign)
+    if category in ("Mn", "Cf") or sign.isspace():
+        return ""
+    if "\u0391" <= sign <= "\u03c9" and category in ("Lu", "Ll"):
+        return unicodedata.name(sign).rsplit(" ", 1)[-1].lower()
+    return sign
+
+
+def key(text: str) -> str:
+    """The folded words of a name, each followed by a space: what two equal names have in common."""
+    return "".join([folded + " " for match in words(text) if (folded := fold(match.group()))])
+
+
+def cased_key(text: str) -> str:
+    """As `key`, but unfolded and in the text's own case."""
+    return " ".join([plain for match in words(text) if (plain := cased(match.group()))])
