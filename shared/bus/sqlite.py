@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import apsw
@@ -23,11 +23,6 @@ from shared.sqlite import Database, Job, one
 
 MAX_BATCH_BYTES: Final = 8_000_000
 TRACEBACK_CHARACTERS: Final = 8_000
-RETENTION: Final[Mapping[str, timedelta]] = {
-    "image.uploaded": timedelta(days=30),
-    "legend.tokenized": timedelta(days=30),
-    "recommendations.ready": timedelta(days=30),
-}
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (
@@ -100,10 +95,10 @@ class SqliteBus:
 
         def job(connection: apsw.Connection) -> None:
             connection.execute(_SCHEMA)
-            for topic, kept in RETENTION.items():
-                connection.execute(
-                    "DELETE FROM events WHERE topic = ? AND at < ?", (topic, time.time() - kept.total_seconds())
-                )
+            for event in EVENTS:
+                if event.kept is not None:
+                    oldest = time.time() - event.kept.total_seconds()
+                    connection.execute("DELETE FROM events WHERE topic = ? AND at < ?", (event.topic, oldest))
 
         await self._database.write(job)
 

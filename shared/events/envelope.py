@@ -7,6 +7,7 @@ headers (CloudEvents binary mode); the body is the JSON of the other fields.
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -36,6 +37,8 @@ class Event(Body):
     topic: ClassVar[str]
     schema_version: ClassVar[int] = 1
     source: ClassVar[str]
+    # How long the bus keeps it (null: for good): short where the body may hold personal data.
+    kept: ClassVar[timedelta | None] = None
 
     id: Annotated[str, Field(exclude=True)] = ""
     time: Annotated[AwareDatetime, Field(exclude=True)]

@@ -1,5 +1,6 @@
 """image.uploaded and image.deleted: a figure as `ingest` owns it."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -46,6 +47,7 @@ class ImageUploaded(Event):
 
     topic: ClassVar[str] = "image.uploaded"
     source: ClassVar[str] = "ingest"
+    kept: ClassVar[timedelta | None] = timedelta(days=30)
 
     article: Article
     label: Annotated[str, Field(description='The figure\'s label in its article: "Figure 2"')] = ""

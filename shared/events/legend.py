@@ -1,6 +1,7 @@
 """legend.tokenized: what `nlp` found in a legend. All offsets are 0-based, half open, in Unicode code points."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -81,6 +82,7 @@ class LegendTokenized(Event):
 
     topic: ClassVar[str] = "legend.tokenized"
     source: ClassVar[str] = "nlp"
+    kept: ClassVar[timedelta | None] = timedelta(days=30)
 
     analysis: Analysis
     technical: Annotated[dict[str, str], Field(description="Technical metadata, passed on from image.uploaded")] = {}

@@ -1,5 +1,6 @@
 """recommendations.ready: the concepts that `recommender` suggests for a figure."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -43,6 +44,7 @@ class RecommendationsReady(Event):
 
     topic: ClassVar[str] = "recommendations.ready"
     source: ClassVar[str] = "recommender"
+    kept: ClassVar[timedelta | None] = timedelta(days=30)
 
     generation: Annotated[int, Field(ge=0, description="Raised when vocabularies or rules change")] = 0
     state: State

@@ -246,7 +246,7 @@ async def test_an_emptied_index_can_be_filled_again(index: Search) -> None:
     [
         '"', '""', "'", "*", "a*b", "^a", "a:b", "legend:", "legend:retina", "{a b}: c", "-a", "+", "(", "NEAR(a b, 2)",
         "AND", "NOT", "a AND", "OR b", "\x00", "ret\x00ina", "\ud800", "a\udfff", "😀", "𞤀", "%", "_", ";--", "\\",
-        "a" * 5000, "a " * 5000, " ".join(f"w{n}" for n in range(500)), "{{words}}", "${x}", "…", "\N{ZERO WIDTH JOINER}",
+        "a" * 5000, "a " * 5000, " ".join(f"w{n}" for n in range(500)), "{{words}}", "${x}", "…", "\u200d",
     ],
 )  # fmt: skip
 async def test_hostile_words_are_only_words(index: Search, words: str) -> None:
