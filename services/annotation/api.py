@@ -1,0 +1,565 @@
+"""The HTTP door: requests become commands of the workbench, documents become answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from fastapi import APIRouter, Body, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.annotation import tagging
+from services.annotation.model import Action, Assignment, Decided, Entry, Figure, Recommendations, State
+from services.annotation.republishing import TOPICS, republish
+from services.annotation.reviewing import MAX_COMMENT
+from services.annotation.tagging import Plain
+from services.annotation.workbench import Assigned, Listing, Sheet, Workbench
+from shared.access import DEFAULT_PROJECT
+from shared.engine import Engine
+from shared.errors import Invalid
+from shared.events.image import Article, Rendition
+from shared.events.legend import LegendKind
+from shared.events.recommendation import Recommendation
+from shared.events.recommendation import State as RecommendationState
+from shared.events.review import DecisionKind, RejectReason, Verdict
+from shared.events.tag import Tag
+from shared.grants import Grant, Signer
+from shared.http import CallerDep, IfMatch, Limit, PageOf, etag
+
+Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+Person: TypeAlias = Annotated[Id, Field(description="Pseudonymous id of a person, as the accounts list it")]
+IdPath: TypeAlias = Annotated[Id, Path()]
+Answer: Final = {"ETag": {"description": "The assignment's version, for If-Match", "schema": {"type": "string"}}}
+
+
+class Request(BaseModel):
+    """A body: unknown fields are errors, so that a misspelt one is not lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewAssignments(Request):
+    """Who annotates and who reviews which figures: one of `figures`, `article`, `all_unassigned`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"figures": ["5f0c6a9be1d24c0c8a3f7be0d2c4e611"], "annotator": "p-ada", "reviewer": "p-grace"},
+                {"article": "0d9c0b6d1f8e4a1bb1c2a3f4e5d6c7b8", "annotator": "p-ada", "reviewer": "p-grace"},
+                {"all_unassigned": True, "annotator": "p-ada", "reviewer": "p-grace"},
+            ]
+        },
+    )
+
+    figures: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
+    article: Id | None = None
+    all_unassigned: Literal[True] | None = None
+    annotator: Person
+    reviewer: Person
+
+
+class AssignmentRef(BaseModel):
+    """An assignment that was made."""
+
+    id: str
+    figure: str
+
+
+class AssignmentsMade(BaseModel):
+    """`existing`: figures that this annotator had already, left as they were. `more`: figures may be left; send the
+    same request again until it is false."""
+
+    created: int
+    existing: int
+    more: bool
+    items: list[AssignmentRef]
+
+
+class Submission(Request):
+    """`no_tag_applies` is an answer too: the annotator looked, and nothing of the vocabularies fits."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"no_tag_applies": False}, {"no_tag_applies": True}]}
+    )
+
+    no_tag_applies: bool = False
+
+
+class VerdictBody(Request):
+    """A returned assignment needs a comment that says what to change."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"verdict": "approved", "comment": ""},
+                {"verdict": "returned", "comment": "Panel B shows the retina; please tag it."},
+            ]
+        },
+    )
+
+    verdict: Verdict
+    comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT)] = ""
+
+
+class Republish(Request):
+    """Topics whose current state is to be sent again."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"topics": list(TOPICS)}]})
+
+    topics: Annotated[list[Plain], Field(min_length=1, max_length=20)]
+
+
+class Republished(BaseModel):
+    """How many events were sent."""
+
+    republished: int
+
+
+class FigureRef(BaseModel):
+    """A figure in a list."""
+
+    id: str
+    article: Article
+    label: str
+    language: str | None
+    external_id: str | None
+    thumbnail_url: str | None
+
+
+class FigureView(FigureRef):
+    """A figure to annotate. Addresses of pictures are valid for about an hour. `panels` are those that the
+    recommendations speak of."""
+
+    revision: int
+    legend: str
+    legend_kind: LegendKind
+    display_url: str | None
+    width: int | None
+    height: int | None
+    panels: list[str]
+
+
+class DecisionMark(BaseModel):
+    """What was decided of a recommendation."""
+
+    kind: DecisionKind
+    key: str
+    reason: RejectReason | None
+
+
+class RecommendationView(Recommendation):
+    """A recommendation with the annotator's decision on it; null while undecided."""
+
+    decision: DecisionMark | None = None
+
+
+class RecommendationsView(BaseModel):
+    """`pending` until recommendations for the figure's current revision have arrived: decisions can be saved all the
+    same."""
+
+    state: RecommendationState | Literal["pending"]
+    reason: str = ""
+    revision: int | None = None
+    generation: int | None = None
+    annotator: str | None = None
+    vocabularies: dict[str, str] = {}
+    items: list[RecommendationView] = []
+
+
+class DecisionView(BaseModel):
+    """The decision that stands on a key; `tag` is what was accepted, rejected, added or withdrawn."""
+
+    key: str
+    kind: DecisionKind
+    recommendation: str | None
+    reason: RejectReason | None
+    decided_at: datetime
+    tag: Tag
+
+
+class ReviewView(BaseModel):
+    """The last verdict. `round` counts them."""
+
+    round: int
+    verdict: Verdict
+    comment: str
+    reviewer: str
+    decided_at: datetime
+
+
+class AssignmentView(BaseModel):
+    """All that an annotator or reviewer needs. `comment` is the reviewer's last one."""
+
+    id: str
+    version: int
+    figure: FigureView
+    annotator: str
+    reviewer: str
+    state: State
+    recommendations: RecommendationsView
+    tags: list[Tag]
+    decisions: list[DecisionView]
+    no_tag_applies: bool
+    comment: str
+    review: ReviewView | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class AssignmentSummary(BaseModel):
+    """An assignment in a list. `tags` and `decisions` are numbers; `figure` is null when it was just erased."""
+
+    id: str
+    version: int
+    figure: FigureRef | None
+    annotator: str
+    reviewer: str
+    state: State
+    tags: int
+    decisions: int
+    no_tag_applies: bool
+    comment: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class AssignmentPage(PageOf[AssignmentSummary]):
+    """`counts`: assignments by state, of all pages and whatever `state` was asked for."""
+
+    counts: dict[State, int]
+
+
+class HistoryView(BaseModel):
+    """What one write did. `number` is the assignment's version that it made."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: Action
+    state: State
+    no_tag_applies: bool
+    comment: str
+    decisions: list[DecisionView]
+
+
+_DECISIONS: Final[dict[str, Any]] = {
+    "accept": {
+        "summary": "Accept a recommendation",
+        "value": {"kind": "accept", "recommendation": "MONDO:0004992|present"},
+    },
+    "accept, changed": {
+        "summary": "Accept with another assertion, for one panel",
+        "value": {
+            "kind": "accept",
+            "recommendation": "MONDO:0004992|present",
+            "assertion": "uncertain",
+            "panels": ["B"],
+        },
+    },
+    "reject": {
+        "summary": "Reject a recommendation",
+        "value": {"kind": "reject", "recommendation": "UBERON:0000966|present", "reason": "wrong_meaning"},
+    },
+    "add": {
+        "summary": "Add a concept from the concept search",
+        "value": {
+            "kind": "add",
+            "axis": "anatomy",
+            "curie": "UBERON:0000966",
+            "label": "retina",
+            "iri": "http://purl.obolibrary.org/obo/UBERON_0000966",
+            "ontology": "UBERON",
+            "vocabulary_version": "2024-01-18",
+        },
+    },
+    "add text": {
+        "summary": "Add free text on an axis",
+        "value": {"kind": "add", "axis": "imaging", "text": "light-sheet fluorescence"},
+    },
+    "withdraw": {"summary": "Take a decision back", "value": {"kind": "withdraw", "key": "UBERON:0000966|present"}},
+}
+
+
+def router(workbench: Workbench, engine: Engine) -> APIRouter:
+    """The routes of annotation."""
+    routes = APIRouter()
+    signer = engine.signer
+
+    @routes.post(
+        "/api/v1/assignments",
+        status_code=201,
+        tags=["assignments"],
+        summary="Assign figures to an annotator and reviewer",
+    )
+    async def assign(caller: CallerDep, body: NewAssignments) -> AssignmentsMade:
+        """One assignment a figure and annotator; assigning again leaves the first as it is. Administrators only."""
+        if sum(choice is not None for choice in (body.figures, body.article, body.all_unassigned)) != 1:
+            raise Invalid(
+                "Say which figures.", field="figures", remedy="Send one of `figures`, `article`, `all_unassigned`."
+            )
+        if body.figures is not None:
+            done = await workbench.assign_figures(caller, body.figures, body.annotator, body.reviewer)
+        elif body.article is not None:
+            done = await workbench.assign_article(caller, body.article, body.annotator, body.reviewer)
+        else:
+            done = await workbench.assign_unassigned(caller, body.annotator, body.reviewer)
+        return _made(done)
+
+    @routes.get("/api/v1/assignments", tags=["assignments"], summary="List assignments, with counts by state")
+    async def listing(
+        caller: CallerDep,
+        *,
+        state: State | None = None,
+        relation: Annotated[
+            Literal["own", "review", "any"] | None,
+            Query(
+                description="own: yours to annotate; review: yours to review; any: all. Default: the widest you have"
+            ),
+        ] = None,
+        figure: Id | None = None,
+        article: Id | None = None,
+        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+        limit: Limit = 50,
+    ) -> AssignmentPage:
+        """Oldest first."""
+        found = await workbench.listing(
+            caller, relation=relation, state=state, figure=figure, article=article, after=cursor, limit=limit
+        )
+        return _page(found, signer)
+
+    @routes.get(
+        "/api/v1/assignments/{id}",
+        tags=["assignments"],
+        summary="Show an assignment",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def show(caller: CallerDep, id: IdPath) -> Response:
+        """The figure, its recommendations, every decision, the review: all that a workbench needs."""
+        return _answer(await workbench.sheet(caller, id), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/decisions",
+        tags=["assignments"],
+        summary="Save a decision",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def decide(
+        caller: CallerDep,
+        id: IdPath,
+        command: Annotated[tagging.DecisionCommand, Body(openapi_examples=_DECISIONS)],
+        version: IfMatch,
+    ) -> Response:
+        """Accept, reject, add or withdraw. The same decision sent twice is one decision, so it can be sent again when
+        an answer was lost. With If-Match, a decision on an older version is refused with the difference."""
+        done = await workbench.decide(caller, id, command, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/submit",
+        tags=["assignments"],
+        summary="Submit an assignment for review",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def submit(caller: CallerDep, id: IdPath, body: Submission, version: IfMatch) -> Response:
+        """Needs a tag, or `no_tag_applies`."""
+        done = await workbench.submit(caller, id, no_tag_applies=body.no_tag_applies, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/review",
+        tags=["assignments"],
+        summary="Approve or return an assignment",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def review(caller: CallerDep, id: IdPath, body: VerdictBody, version: IfMatch) -> Response:
+        """Approving makes its tags final. A returned one goes back to the annotator, who may submit it again."""
+        done = await workbench.review(caller, id, body.verdict, body.comment, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.get("/api/v1/assignments/{id}/history", tags=["assignments"], summary="Show what was done, in order")
+    async def history(
+        caller: CallerDep,
+        id: IdPath,
+        cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$")] = None,
+        limit: Limit = 50,
+    ) -> PageOf[HistoryView]:
+        """Who did what when, oldest first."""
+        entries = await workbench.history(caller, id, start=int(cursor or 1), limit=limit + 1)
+        following = str(entries[limit].number) if len(entries) > limit else None
+        return PageOf(items=[_history(entry) for entry in entries[:limit]], next=following)
+
+    @routes.get(
+        "/api/v1/figures/{id}/recommendations", tags=["figures"], summary="Show the recommendations of a figure"
+    )
+    async def recommendations(caller: CallerDep, id: IdPath) -> RecommendationsView:
+        """As they arrived, without anybody's decisions."""
+        figure, found = await workbench.recommendations(caller, id)
+        return _recommendations(figure, found, ())
+
+    @routes.post("/internal/republish", include_in_schema=False, summary="Send current state again")
+    async def again(caller: CallerDep, body: Republish) -> Republished:
+        caller.require("system.write", frozenset({"any"}), DEFAULT_PROJECT)
+        return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
+
+    return routes
+
+
+def _made(done: Assigned) -> AssignmentsMade:
+    return AssignmentsMade(
+        created=len(done.created),
+        existing=done.existing,
+        more=done.more,
+        items=[AssignmentRef(id=one.id, figure=one.figure) for one in done.created],
+    )
+
+
+def _answer(sheet: Sheet, signer: Signer) -> Response:
+    """Dumped once: the view is made of validated parts."""
+    return Response(
+        _view(sheet, signer).model_dump_json(),
+        media_type="application/json",
+        headers={"ETag": etag(sheet.assignment.version)},
+    )
+
+
+def _view(sheet: Sheet, signer: Signer) -> AssignmentView:
+    assignment, judged = sheet.assignment, sheet.assignment.judged
+    recommendations = _recommendations(sheet.figure, sheet.recommendations, assignment.decisions)
+    return AssignmentView(
+        id=assignment.id,
+        version=assignment.version,
+        figure=_figure(sheet.figure, recommendations.items, signer),
+        annotator=assignment.annotator,
+        reviewer=assignment.reviewer,
+        state=assignment.state,
+        recommendations=recommendations,
+        tags=list(assignment.tags),
+        decisions=[_decision(decided) for decided in assignment.decisions],
+        no_tag_applies=assignment.no_tag_applies,
+        comment=judged.comment if judged else "",
+        review=ReviewView(
+            round=judged.round,
+            verdict=judged.verdict,
+            comment=judged.comment,
+            reviewer=assignment.reviewer,
+            decided_at=judged.decided_at,
+        )
+        if judged
+        else None,
+        created_at=assignment.created_at,
+        updated_at=assignment.updated_at,
+    )
+
+
+def _figure(figure: Figure, items: Sequence[Recommendation], signer: Signer) -> FigureView:
+    picture = figure.picture
+    return FigureView(
+        id=figure.id,
+        revision=figure.revision,
+        article=figure.article,
+        label=figure.label,
+        legend=figure.legend,
+        legend_kind=figure.legend_kind,
+        language=figure.language,
+        external_id=figure.external_id,
+        display_url=_url(picture.display if picture else None, signer),
+        thumbnail_url=_url(picture.thumbnail if picture else None, signer),
+        width=picture.display.width if picture else None,
+        height=picture.display.height if picture else None,
+        panels=sorted({panel for item in items for panel in item.panels}),
+    )
+
+
+def _url(rendition: Rendition | None, signer: Signer) -> str | None:
+    if rendition is None:
+        return None
+    return f"/api/v1/files/{signer.grant(Grant(blob=rendition.blob, media_type=rendition.media_type))}"
+
+
+def _recommendations(
+    figure: Figure, found: Recommendations | None, decisions: Sequence[Decided]
+) -> RecommendationsView:
+    if found is None:
+        return RecommendationsView(state="pending", reason="They have not been made yet.")
+    if found.revision < figure.revision:
+        return RecommendationsView(state="pending", reason="The figure was corrected; they are being made again.")
+    marks = {
+        decided.recommendation: DecisionMark(kind=decided.kind, key=decided.tag.key, reason=decided.reason)
+        for decided in sorted(decisions, key=lambda decided: decided.tag.decided_at)
+        if decided.recommendation and decided.kind != "withdraw"
+    }
+    return RecommendationsView(
+        state=found.state,
+        reason=found.reason,
+        revision=found.revision,
+        generation=found.generation,
+        annotator=found.annotator,
+        vocabularies=found.vocabularies,
+        items=[
+            RecommendationView.model_construct(**item.__dict__, decision=marks.get(item.id)) for item in found.items
+        ],
+    )
+
+
+def _decision(decided: Decided) -> DecisionView:
+    return DecisionView(
+        key=decided.tag.key,
+        kind=decided.kind,
+        recommendation=decided.recommendation,
+        reason=decided.reason,
+        decided_at=decided.tag.decided_at,
+        tag=decided.tag,
+    )
+
+
+def _history(entry: Entry) -> HistoryView:
+    return HistoryView(
+        number=entry.number,
+        at=entry.at,
+        actor=entry.actor,
+        action=entry.action,
+        state=entry.state,
+        no_tag_applies=entry.no_tag_applies,
+        comment=entry.comment,
+        decisions=[_decision(decided) for decided in entry.decisions],
+    )
+
+
+def _page(found: Listing, signer: Signer) -> AssignmentPage:
+    states: tuple[State, ...] = ("open", "submitted", "returned", "approved")
+    return AssignmentPage(
+        items=[_summary(assignment, found.figures.get(assignment.figure), signer) for assignment in found.page.items],
+        next=found.page.next,
+        counts={state: found.counts.get(state, 0) for state in states},
+    )
+
+
+def _summary(assignment: Assignment, figure: Figure | None, signer: Signer) -> AssignmentSummary:
+    return AssignmentSummary(
+        id=assignment.id,
+        version=assignment.version,
+        figure=FigureRef(
+            id=figure.id,
+            article=figure.article,
+            label=figure.label,
+            language=figure.language,
+            external_id=figure.external_id,
+            thumbnail_url=_url(figure.picture.thumbnail if figure.picture else None, signer),
+        )
+        if figure
+        else None,
+        annotator=assignment.annotator,
+        reviewer=assignment.reviewer,
+        state=assignment.state,
+        tags=len(assignment.tags),
+        decisions=len(assignment.decisions),
+        no_tag_applies=assignment.no_tag_applies,
+        comment=assignment.judged.comment if assignment.judged else "",
+        created_at=assignment.created_at,
+        updated_at=assignment.updated_at,
+    )

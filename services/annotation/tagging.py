@@ -1,0 +1,296 @@
+"""Decisions: an assignment and a command make the changed assignment and its events. Pure.
+
+A decision stands on a key: a concept, or free text on an axis, with the assertion. Deciding the same again changes
+nothing and causes no event, so a request whose answer was lost can be sent again.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.annotation.model import Assignment, Decided
+from shared.errors import Conflict, Invalid, NotFound, TooLarge
+from shared.events.envelope import Event, event_id
+from shared.events.legend import Assertion
+from shared.events.recommendation import Axis, Recommendation, Span
+from shared.events.review import RejectReason
+from shared.events.tag import Tag, TagAccepted, TagWithdrawn
+
+MAX_DECISIONS: Final = 500  # of one assignment, those withdrawn included
+MAX_SPANS: Final = 200
+MAX_PANELS: Final = 60
+MAX_LEGEND: Final = 50_000  # code points (DESIGN.md, section 2)
+
+_PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
+
+Plain: TypeAlias = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=_PLAIN)
+]
+Curie: TypeAlias = Annotated[
+    str, StringConstraints(max_length=200, pattern=r"^[A-Za-z][A-Za-z0-9_.\-]*:[^\s\x00-\x1f\x7f|]+$")
+]
+PanelLabel: TypeAlias = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=_PLAIN)
+]
+Panels: TypeAlias = Annotated[list[PanelLabel], Field(max_length=MAX_PANELS)]
+
+
+class Mention(BaseModel):
+    """A mention in the legend: 0-based, half open, in Unicode code points."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: Annotated[int, Field(ge=0, le=MAX_LEGEND)]
+    end: Annotated[int, Field(ge=1, le=MAX_LEGEND)]
+    text: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+Mentions: TypeAlias = Annotated[list[Mention], Field(max_length=MAX_SPANS)]
+
+
+class Command(BaseModel):
+    """What an annotator decides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Accept(Command):
+    """Accepts a recommendation; assertion, panels and spans are the recommendation's unless given. `shown`, the
+    recommendation as the caller saw it, lets it be accepted after a newer set has replaced it."""
+
+    kind: Literal["accept"]
+    recommendation: Plain
+    assertion: Assertion | None = None
+    panels: Panels | None = None
+    spans: Mentions | None = None
+    shown: Recommendation | None = None
+
+
+class Reject(Command):
+    """Rejects a recommendation. A tag that was accepted from it stands no longer."""
+
+    kind: Literal["reject"]
+    recommendation: Plain
+    reason: RejectReason | None = None
+    shown: Recommendation | None = None
+
+
+class Add(Command):
+    """Adds a concept (`curie` with `label`, `ontology`… as the concept search gave them) or free text (`text`)."""
+
+    kind: Literal["add"]
+    axis: Axis
+    curie: Curie | None = None
+    text: Plain | None = None
+    label: Plain | None = None
+    iri: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\s\x00-\x1f\x7f]+$")] | None = None
+    ontology: Plain | None = None
+    vocabulary_version: Plain | None = None
+    assertion: Assertion = "present"
+    panels: Panels | None = None
+    spans: Mentions | None = None
+
+
+class Withdraw(Command):
+    """Takes a decision back: its tag no longer stands, its recommendation is undecided again."""
+
+    kind: Literal["withdraw"]
+    key: Annotated[str, StringConstraints(min_length=1, max_length=700)]
+
+
+DecisionCommand: TypeAlias = Annotated[Accept | Reject | Add | Withdraw, Field(discriminator="kind")]
+
+
+def concept_key(curie: str, assertion: Assertion) -> str:
+    """The key of a concept."""
+    return f"{curie}|{assertion}"
+
+
+def text_key(text: str, axis: Axis, assertion: Assertion) -> str:
+    """The key of free text: equal for texts that differ in case, width, or spacing only (Unicode NFKC, casefold)."""
+    folded = " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
+    return f"text/{axis}/{folded}|{assertion}"
+
+
+def tag_id(assignment: str, key: str) -> str:
+    """The id of a provisional tag, unique by assignment and key; computed, for it stands in no URL."""
+    return event_id("annotation", "tag", assignment, key)
+
+
+def decide(
+    assignment: Assignment, command: Accept | Reject | Add | Withdraw, recommended: Recommendation | None, at: datetime
+) -> tuple[Assignment, list[Event]]:
+    """The assignment after the decision, with the tag events that it causes; the same assignment when it changes
+    nothing.
+
+    `recommended` is the content of the recommendation that the command names. Raises Conflict when it would change an
+    assignment that is submitted or approved, Invalid, NotFound (nothing to withdraw), TooLarge (too many decisions).
+    """
+    match command:
+        case Accept() | Reject():
+            if recommended is None:
+                raise ValueError("accepting or rejecting needs the recommendation's content")
+            decisions = _answer(assignment, command, recommended, at)
+        case Add():
+            decisions = [_add(assignment, command, at)]
+        case Withdraw():
+            decisions = [_withdraw(assignment, command.key, at)]
+    changed = [decided for decided in decisions if not _same(decided, assignment.decided(decided.tag.key))]
+    if not changed:
+        return assignment, []
+    if assignment.state not in ("open", "returned"):
+        raise Conflict(
+            f"The assignment is {assignment.state}; its decisions are closed.",
+            difference={"state": {"yours": "open", "theirs": assignment.state}},
+            remedy="Wait until the reviewer returns it." if assignment.state == "submitted" else "Its review is done.",
+        )
+    counted = [_counted(decided, assignment.decided(decided.tag.key)) for decided in changed]
+    new = assignment.changed(
+        decisions=_replaced(assignment.decisions, counted),
+        no_tag_applies=assignment.no_tag_applies and not any(decided.stands for decided in counted),
+    )
+    if len(new.decisions) > MAX_DECISIONS:
+        raise TooLarge(
+            f"An assignment holds at most {MAX_DECISIONS} decisions.", remedy="Keep to the concepts that matter."
+        )
+    events: list[Event] = [tag_event(new, decided) for decided in counted if decided.revision]
+    return new.noted(command.kind, assignment.annotator, at, counted), events
+
+
+def tag_event(assignment: Assignment, decided: Decided) -> TagAccepted | TagWithdrawn:
+    """The event that tells the tag's current state. The same state always makes the same event."""
+    key = decided.tag.key
+    common = {
+        "time": decided.tag.decided_at,
+        "project": assignment.project,
+        "actor": assignment.annotator,
+        "figure": assignment.figure,
+        "revision": decided.revision,
+        "tag_id": tag_id(assignment.id, key),
+        "assignment": assignment.id,
+        "tag": decided.tag,
+    }
+    if decided.stands:
+        return TagAccepted.model_validate(common)
+    return TagWithdrawn.model_validate({**common, "reason": decided.reason or decided.kind})
+
+
+def _answer(
+    assignment: Assignment, command: Accept | Reject, recommended: Recommendation, at: datetime
+) -> list[Decided]:
+    accepting = isinstance(command, Accept)
+    assertion = (command.assertion if isinstance(command, Accept) else None) or recommended.assertion
+    panels = command.panels if isinstance(command, Accept) else None
+    spans = command.spans if isinstance(command, Accept) else None
+    tag = Tag(
+        key=concept_key(recommended.curie, assertion),
+        axis=recommended.axis,
+        iri=recommended.iri,
+        curie=recommended.curie,
+        label=recommended.label,
+        ontology=recommended.ontology,
+        vocabulary_version=recommended.vocabulary_version,
+        assertion=assertion,
+        panels=recommended.panels if panels is None else sorted(set(panels)),
+        spans=recommended.spans if spans is None else _spans(spans),
+        source="recommendation",
+        score=recommended.score,
+        annotator=assignment.annotator,
+        decided_at=at,
+    )
+    decided = Decided(
+        kind="accept" if accepting else "reject",
+        tag=tag,
+        recommendation=command.recommendation,
+        reason=None if isinstance(command, Accept) else command.reason,
+    )
+    # A recommendation carries one decision: accepting it with another assertion, or rejecting it, replaces the former.
+    former = [
+        _withdrawn(other, at)
+        for other in assignment.decisions
+        if other.recommendation == command.recommendation and other.tag.key != tag.key and other.kind != "withdraw"
+    ]
+    return [*former, decided]
+
+
+def _add(assignment: Assignment, command: Add, at: datetime) -> Decided:
+    if (command.curie is None) == (command.text is None):
+        raise Invalid(
+            "A tag is either a concept or free text.", field="curie", remedy="Send `curie` or `text`, not both."
+        )
+    if command.curie is not None and command.label is None:
+        raise Invalid("A concept needs its label.", field="label", remedy="Send it as the concept search gave it.")
+    key = (
+        concept_key(command.curie, command.assertion)
+        if command.curie is not None
+        else text_key(command.text or "", command.axis, command.assertion)
+    )
+    before = assignment.decided(key)
+    if before is not None and before.stands:
+        # It stands already: where it came from stays, only what the command says of panels and spans changes.
+        panels = before.tag.panels if command.panels is None else sorted(set(command.panels))
+        spans = before.tag.spans if command.spans is None else _spans(command.spans)
+        tag = before.tag.model_copy(update={"panels": panels, "spans": spans, "decided_at": at})
+        return before.model_copy(update={"tag": tag})
+    concept = command.curie is not None
+    tag = Tag(
+        key=key,
+        axis=command.axis,
+        iri=command.iri if concept else None,
+        curie=command.curie,
+        label=(command.label if concept else None) or re.sub(r"\s+", " ", command.text or ""),
+        ontology=command.ontology if concept else None,
+        vocabulary_version=command.vocabulary_version if concept else None,
+        assertion=command.assertion,
+        panels=sorted(set(command.panels or [])),
+        spans=_spans(command.spans or []),
+        source="search" if concept else "free_text",
+        annotator=assignment.annotator,
+        decided_at=at,
+    )
+    return Decided(kind="add", tag=tag)
+
+
+def _withdraw(assignment: Assignment, key: str, at: datetime) -> Decided:
+    before = assignment.decided(key)
+    if before is None:
+        raise NotFound(
+            "There is no decision with this key to withdraw.", remedy="Take the key from the assignment's decisions."
+        )
+    return _withdrawn(before, at)
+
+
+def _withdrawn(before: Decided, at: datetime) -> Decided:
+    tag = before.tag.model_copy(update={"decided_at": at})
+    return before.model_copy(update={"kind": "withdraw", "reason": None, "tag": tag})
+
+
+def _same(decided: Decided, before: Decided | None) -> bool:
+    """Whether deciding so again would say nothing new; when it was said does not count."""
+    if before is None:
+        return False
+    tag = decided.tag.model_copy(update={"decided_at": before.tag.decided_at})
+    return before == decided.model_copy(update={"tag": tag, "revision": before.revision})
+
+
+def _counted(decided: Decided, before: Decided | None) -> Decided:
+    """With the tag's revision: it rises with every change once the tag has stood."""
+    revision = before.revision if before else 0
+    return decided.model_copy(update={"revision": revision + 1 if revision or decided.stands else 0})
+
+
+def _replaced(decisions: Sequence[Decided], changed: Sequence[Decided]) -> tuple[Decided, ...]:
+    """`decisions` with those of the same key replaced where they are, new ones at the end."""
+    by_key = {decided.tag.key: decided for decided in decisions}
+    by_key.update({decided.tag.key: decided for decided in changed})
+    return tuple(by_key.values())
+
+
+def _spans(mentions: Sequence[Mention]) -> list[Span]:
+    if any(mention.end <= mention.start for mention in mentions):
+        raise Invalid("A span ends before it starts.", field="spans", remedy="Offsets are 0-based and half open.")
+    return [Span(start=mention.start, end=mention.end, text=mention.text) for mention in mentions]
