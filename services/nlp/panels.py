@@ -125,7 +125,7 @@ def _mentions(
             if match.start() < reached:
                 continue
             if opens or not _CITING.search(text, max(start, match.start() - _BEFORE), match.start()):
-                yield Mention(match.start(), match.end(), (match[1],), sentence, opens)
+                yield Mention(start if opens else match.start(), match.end(), (match[1],), sentence, opens)
                 reached = match.end()
 
 
