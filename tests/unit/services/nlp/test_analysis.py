@@ -102,8 +102,8 @@ LONGEST = 50_000  # code points, the longest legend that ingest accepts
 UNITS = [
     "a.", "a.)", "! ", ". ", ".  ", "(", "()", " ", "\n ", "\n", "no ", "no(", "no pus. ", "was not detected ",
     "(A–Z) ", "A/", "A and ", "A. Foo. B. Bar. ", "(A) no x. (B) x. ", "panel A ", "(left) ", "left panel ",
-    "alpha beta (AB) ", "(ab) ", "ab, cd; ", "a=", "ab=cd ", "“.", "'", '"', "-", ";", "a", "1.1", "Fig. ", "😀", "e\u0301", "\\",
-    "ab" + " " * 500 + "(ab)",
+    "alpha beta (AB) ", "(ab) ", "ab, cd; ", "a=", "ab=cd ", "“.", "'", '"', "-", ";", "a", "1.1", "Fig. ", "😀",
+    "e\u0301", "\\", "ab" + " " * 500 + "(ab)",
 ]  # fmt: skip
 
 
