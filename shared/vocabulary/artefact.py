@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,6 +56,11 @@ class Groups:
         numbers: list[int] = self._values[self._start[group] : self._start[group + 1]].tolist()
         return numbers
 
+    def union(self, groups: Sequence[int]) -> npt.NDArray[np.uint32]:
+        """The numbers of several groups, in ascending order, each once."""
+        parts = [self._values[self._start[group] : self._start[group + 1]] for group in groups]
+        return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint32)
+
 
 class Index(Groups):
     """Numbers by text: the groups are the keys of a trie."""
@@ -80,11 +85,15 @@ class Texts:
     def __getitem__(self, number: int) -> str:
         return self._bytes[self._start[number] : self._start[number + 1]].decode()
 
+    def lengths(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        return self._start[numbers + 1].astype(np.int64) - self._start[numbers]
+
 
 class Vocabularies:
     """The vocabularies of one artefact. Concepts and names are numbers here; `concept` makes them readable.
 
-    `versions` maps each ontology to its version, `identity` names the artefact.
+    `versions` maps each ontology to its version, `identity` names the artefact. For each name, `name_concept` and
+    `name_scope` (an index of `source.SCOPES`), and for each concept `concept_axis` (an index of `AXES`, or `NO_AXIS`).
     """
 
     def __init__(self, packed: bytes | Path) -> None:
@@ -98,17 +107,17 @@ class Vocabularies:
                 self.versions: dict[str, str] = {source["name"]: source["version"] for source in about["sources"]}
                 self._iri_prefixes: list[dict[str, str]] = [source["iri_prefix"] for source in about["sources"]]
                 self._source: npt.NDArray[np.uint8] = arrays["concept_source"]
-                self._axis: npt.NDArray[np.uint8] = arrays["concept_axis"]
+                self.concept_axis: npt.NDArray[np.uint8] = arrays["concept_axis"]
                 self._first_name: npt.NDArray[np.uint32] = arrays["concept_first_name"]
-                self._name_concept: npt.NDArray[np.uint32] = arrays["name_concept"]
-                self._name_scope: npt.NDArray[np.uint8] = arrays["name_scope"]
+                self.name_concept: npt.NDArray[np.uint32] = arrays["name_concept"]
+                self.name_scope: npt.NDArray[np.uint8] = arrays["name_scope"]
                 self._name_acronym: npt.NDArray[np.bool_] = arrays["name_acronym"]
                 self._names = Texts(arrays, "name")
                 self._curies = Texts(arrays, "curie")
                 self._parents = Groups(arrays, "parent")
                 self._identifiers = Index(arrays, "identifier")
                 self._keys = Index(arrays, "key")
-                self.words = Index(arrays, "word")
+                self._words = Index(arrays, "word")
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise Invalid("This is no compiled vocabulary.", remedy=_REMEDY) from error
         self._ontologies = list(self.versions)
@@ -146,14 +155,20 @@ class Vocabularies:
 
     def name(self, number: int) -> tuple[str, str]:
         """A name and its scope, one of `source.SCOPES`."""
-        return self._names[number], SCOPES[self._name_scope[number]]
+        return self._names[number], SCOPES[self.name_scope[number]]
 
     def find(self, curie: str) -> list[int]:
         """The concepts with this CURIE: one, unless several vocabularies have it; none where it is unknown."""
         return self._identifiers.get(curie)
 
-    def concept_of(self, name: int) -> int:
-        return int(self._name_concept[name])
+    def names_with(self, beginning: str) -> npt.NDArray[np.uint32]:
+        """The names with a word that begins like this, in ascending order, each once."""
+        numbers = [number for _, number in self._words.trie.iteritems(beginning)]
+        return self._words.union(numbers)
+
+    def name_lengths(self, names: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        """How many bytes these names have."""
+        return self._names.lengths(names)
 
     def names(self, concept: int) -> list[tuple[str, str]]:
         """The names of a concept with their scopes, the preferred one first."""
@@ -164,7 +179,7 @@ class Vocabularies:
         return self._parents[concept]
 
     def _concept(self, number: int) -> Concept:
-        curie, source, axis = self._curies[number], self._source[number], self._axis[number]
+        curie, source, axis = self._curies[number], self._source[number], self.concept_axis[number]
         ontology = self._ontologies[source]
         prefix, _, local = curie.partition(":")
         iri = self._iri_prefixes[source].get(f"{prefix}:")
@@ -183,7 +198,7 @@ class Vocabularies:
 
     def _mean(self, number: int) -> tuple[tuple[int, int, bool], ...]:
         return tuple(
-            (int(self._name_concept[name]), name, bool(self._name_acronym[name])) for name in self._keys[number]
+            (int(self.name_concept[name]), name, bool(self._name_acronym[name])) for name in self._keys[number]
         )
 
 

@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
@@ -25,13 +26,12 @@ from itertools import chain
 import marisa_trie
 import numpy as np
 import numpy.typing as npt
-import wordfreq
 
 from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES, axis_of
 from shared.vocabulary.source import SCOPES, Name, Source
-from shared.vocabulary.words import key, words
+from shared.vocabulary.words import key, spoken
 
 COMPILER = "1"  # raise it when the same sources compile to something else
 
@@ -41,6 +41,9 @@ HIGH_FREQUENCY = 4.0
 HIGH_FREQUENCY_ACRONYM = 5.0
 
 NO_AXIS = len(AXES)
+
+_TINY = re.compile(r"[\W_]*(?:[^\W_][\W_]*){0,2}")
+_MODALITY = re.compile(r"[A-Z]{2}")
 
 
 def identity(parts: Iterable[tuple[str, str, str]]) -> str:
@@ -53,6 +56,8 @@ def acronym(name: str) -> bool:
     """Whether a name is one word of at most six letters and digits, at least half of them capitals or digits, and not
     a word with a number (five letters or more beside digits): MRI, mRNA, IL-6, p53; not Fas, COVID-19.
     """
+    if len(name) > 2 * LONGEST_ACRONYM:  # no other signs stand between more than every two
+        return False
     signs = [sign for sign in name if sign.isalnum()]
     letters = [sign for sign in signs if sign.isalpha()]
     strong = sum(not sign.islower() for sign in signs)
@@ -127,8 +132,8 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
         **_texts("name", texts),
         **_index("identifier", ((curie, i) for i, curie in enumerate(curies))),
         **_index("key", ((keys[i], i) for i, good in enumerate(matching) if good)),
-        **_index("word", _spoken(texts)),
-        **_grouped("parent", parents, len(curies)),
+        **_index("word", ((word, i) for i, text in enumerate(texts) for word in spoken(text))),
+        **_grouped("parent", [child for child, _ in parents], [parent for _, parent in parents], len(curies)),
     }
     about = {
         "compiler": COMPILER,
@@ -152,6 +157,8 @@ class _Frequent:
     """Zipf frequencies of English words, read once (0.1 s, 30 MB) and only while compiling."""
 
     def __init__(self) -> None:
+        import wordfreq  # noqa: PLC0415 - 20 MB and 0.2 s that only compiling needs
+
         self._frequencies: Mapping[str, float] = wordfreq.get_frequency_dict("en", "best")
 
     def zipf(self, word: str) -> float:
@@ -161,22 +168,14 @@ class _Frequent:
 
 
 def _matches(text: str, normal: str, frequent: _Frequent, *, is_acronym: bool, preferred: bool, axis: int) -> bool:
-    signs = sum(sign.isalnum() for sign in text)
     if not normal or len(normal) > LONGEST_KEY or not any(sign.isalpha() for sign in text):
         return False
-    if signs <= 2 and not (axis == AXES.index("imaging") and signs == 2 and text.isupper()):
+    if _TINY.fullmatch(text) and not (axis == AXES.index("imaging") and _MODALITY.fullmatch(text)):
         return False
     if (preferred and axis != AXES.index("pharmaceutical")) or normal.count(" ") > 1:
         return True
     zipf = max(frequent.zipf(text.casefold()), frequent.zipf(normal[:-1]))
     return zipf < (HIGH_FREQUENCY_ACRONYM if is_acronym else HIGH_FREQUENCY)
-
-
-def _spoken(texts: Sequence[str]) -> Iterable[tuple[str, int]]:
-    """Each name's words as one types them, for lookup: without folding plurals, so that their beginnings fit too."""
-    for i, text in enumerate(texts):
-        for word in {match.group().casefold() for match in words(text)}:
-            yield word, i
 
 
 def _index(name: str, rows: Iterable[tuple[str, int]]) -> dict[str, npt.NDArray[np.generic]]:
@@ -186,18 +185,17 @@ def _index(name: str, rows: Iterable[tuple[str, int]]) -> dict[str, npt.NDArray[
     numbers = dict(trie.items())
     return {
         f"{name}_trie": np.frombuffer(trie.tobytes(), np.uint8),
-        **_grouped(name, [(numbers[text], value) for text, value in pairs], len(numbers)),
+        **_grouped(name, [numbers[text] for text, _ in pairs], [value for _, value in pairs], len(numbers)),
     }
 
 
-def _grouped(name: str, pairs: Sequence[tuple[int, int]], groups: int) -> dict[str, npt.NDArray[np.generic]]:
+def _grouped(name: str, groups: Sequence[int], values: Sequence[int], count: int) -> dict[str, npt.NDArray[np.generic]]:
     """Values by group: those of group g stand in `NAME_values[NAME_start[g]:NAME_start[g + 1]]`, in their order."""
-    table = np.array(pairs, np.uint32).reshape(-1, 2)
-    order = np.argsort(table[:, 0], kind="stable")
-    counts = np.bincount(table[:, 0], minlength=groups)
+    of_value = np.array(groups, np.int64)
+    counts = np.bincount(of_value, minlength=count)
     return {
         f"{name}_start": np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
-        f"{name}_values": table[order, 1],
+        f"{name}_values": np.array(values, np.uint32)[np.argsort(of_value, kind="stable")],
     }
 
 

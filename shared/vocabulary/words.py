@@ -91,9 +91,14 @@ def _spelled(sign: str) -> str:
 
 def key(text: str) -> str:
     """The folded words of a name, each followed by a space: what two equal names have in common."""
-    return "".join([folded + " " for match in words(text) if (folded := fold(match.group()))])
+    return "".join([folded + " " for word in _WORD.findall(text) if (folded := fold(word))])
+
+
+def spoken(text: str) -> set[str]:
+    """The words of a name as one types them, without folding plurals, so that their beginnings are found."""
+    return {cased(word).casefold() for word in _WORD.findall(text)}
 
 
 def cased_key(text: str) -> str:
     """As `key`, but unfolded and in the text's own case."""
-    return " ".join([plain for match in words(text) if (plain := cased(match.group()))])
+    return " ".join([plain for word in _WORD.findall(text) if (plain := cased(word))])
