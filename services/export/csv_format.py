@@ -1,0 +1,113 @@
+"""The CSV of an export: RFC 4180, a row for each figure and tag. docs/export.md describes the columns."""
+
+import csv
+import io
+from typing import ClassVar, Final
+
+from services.export.content import Exported, instant, printable
+from shared.events.tag import Tag
+
+COLUMNS: Final = (
+    "figure_id",
+    "external_id",
+    "doi",
+    "collection",
+    "article_title",
+    "label",
+    "panels",
+    "image_file",
+    "image_sha256",
+    "axis",
+    "ontology",
+    "ontology_version",
+    "iri",
+    "curie",
+    "tag",
+    "assertion",
+    "source",
+    "spans",
+    "mentions",
+    "score",
+    "annotator",
+    "reviewer",
+    "decided_at",
+    "status",
+    "language",
+)
+
+# Spreadsheets run a cell that begins with one of these as a formula (OWASP, "CSV Injection"). The apostrophe itself is
+# among them, so that taking one leading apostrophe off gives every cell back as it was.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+
+
+class CsvFormat:
+    """Writes figures one after the other; `take` hands over what was written since the last call."""
+
+    media_type: ClassVar[str] = "text/csv; charset=utf-8"
+
+    def __init__(self) -> None:
+        self._text = io.StringIO(newline="")
+        # Every cell is quoted, as OWASP advises: a separator that another locale expects opens no new cell.
+        self._writer = csv.writer(self._text, quoting=csv.QUOTE_ALL)
+
+    def begin(self) -> None:
+        # Without a byte order mark Excel reads UTF-8 as the machine's old code page.
+        self._text.write("\ufeff")
+        self._writer.writerow(COLUMNS)
+
+    def add(self, figure: Exported) -> None:
+        about = _figure_cells(figure)
+        for tag_cells in map(_tag_cells, figure.tags) if figure.tags else [{}]:
+            cells = about | tag_cells
+            self._writer.writerow([guarded(printable(cells.get(column, ""))) for column in COLUMNS])
+
+    def end(self) -> None:
+        """A CSV has no end mark."""
+
+    def take(self) -> bytes:
+        written = self._text.getvalue().encode()
+        self._text.seek(0)
+        self._text.truncate()
+        return written
+
+
+def guarded(cell: str) -> str:
+    """The cell, with an apostrophe in front where a spreadsheet would run it as a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _figure_cells(figure: Exported) -> dict[str, str]:
+    facts = figure.facts
+    return {
+        "figure_id": figure.id,
+        "external_id": facts.external_id or "",
+        "doi": facts.article.doi or "",
+        "collection": facts.article.collection or "",
+        "article_title": facts.article.title,
+        "label": facts.label,
+        "image_file": facts.image_file or "",
+        "image_sha256": facts.image_sha256 or "",
+        "reviewer": figure.reviewer,
+        "status": figure.status,
+        "language": facts.language or "",
+    }
+
+
+def _tag_cells(tag: Tag) -> dict[str, str]:
+    return {
+        "panels": ";".join(tag.panels),
+        "axis": tag.axis,
+        "ontology": tag.ontology or "",
+        "ontology_version": tag.vocabulary_version or "",
+        "iri": tag.iri or "",
+        "curie": tag.curie or "",
+        "tag": tag.label,
+        "assertion": tag.assertion,
+        "source": tag.source,
+        # In brackets: a spreadsheet would take 3-12 for a date.
+        "spans": " ".join(f"[{span.start},{span.end})" for span in tag.spans),
+        "mentions": " | ".join(span.text for span in tag.spans),
+        "score": "" if tag.score is None else str(tag.score),
+        "annotator": tag.annotator,
+        "decided_at": instant(tag.decided_at),
+    }

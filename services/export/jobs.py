@@ -1,0 +1,167 @@
+"""Export jobs: figures streamed page by page into a file, redone after a restart, withdrawn when a figure is erased."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from services.export.content import Exported, exported
+from services.export.csv_format import CsvFormat
+from services.export.model import ExportJob, FigureRecord, Format, Status
+from services.export.xml_format import XmlFormat
+from shared import clock
+from shared.blobs import Blobs
+from shared.documents.port import Collection, In
+from shared.errors import MitaggerError, NotFound
+
+PAGE: Final = 200
+AT_ONCE: Final = 2
+
+log = structlog.get_logger()
+
+
+class FileFormat(Protocol):
+    """Writes figures one after the other; `take` hands over what was written since the last call."""
+
+    def begin(self) -> None: ...
+    def add(self, figure: Exported) -> None: ...
+    def end(self) -> None: ...
+    def take(self) -> bytes: ...
+
+
+FORMATS: Final[dict[Format, type[CsvFormat] | type[XmlFormat]]] = {"csv": CsvFormat, "xml": XmlFormat}
+
+
+class Exports:
+    """The export jobs of this process. A job's document says how far it is; whoever starts next takes up what runs."""
+
+    def __init__(self, figures: Collection[FigureRecord], jobs: Collection[ExportJob], blobs: Blobs) -> None:
+        self._figures = figures
+        self._jobs = jobs
+        self._blobs = blobs
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        # Between a file's last check and its job's "done" no erasure may withdraw files, and the other way round.
+        self._settling = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Takes up the jobs that a stop or a crash left running."""
+        async for job in self._in_state("running"):
+            self._begin(job.id)
+
+    async def stop(self) -> None:
+        """Jobs stay running on record, for the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def ask(self, project: str, person: str, format: Format, statuses: Sequence[Status]) -> ExportJob:
+        job = await self._jobs.insert(
+            ExportJob(
+                id=clock.new_id(),
+                project=project,
+                person=person,
+                format=format,
+                statuses=tuple(sorted(set(statuses))),
+                created_at=clock.now(),
+            )
+        )
+        self._begin(job.id)
+        return job
+
+    async def get(self, id: str) -> ExportJob:
+        """Raises NotFound."""
+        return await self._jobs.get(id)
+
+    async def withdraw(self) -> None:
+        """After an erasure: finished files are deleted, since they may hold the figure; running jobs begin again."""
+        async with self._settling:
+            async for job in self._in_state("done"):
+                if job.blob is not None:
+                    await self._blobs.delete(job.blob)
+                await self._jobs.update(
+                    job.id,
+                    lambda job: (
+                        job.changed(
+                            state="withdrawn",
+                            blob=None,
+                            problem="A figure was erased after this export was made; ask for a new one.",
+                        ),
+                        (),
+                    ),
+                )
+            async for job in self._in_state("running"):
+                await self._jobs.update(job.id, lambda job: (job.changed(attempt=job.attempt + 1), ()))
+
+    async def _in_state(self, state: str) -> AsyncIterator[ExportJob]:
+        cursor: str | None = None
+        while True:
+            page = await self._jobs.find({"state": state}, after=cursor)
+            for job in page.items:
+                yield job
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def _begin(self, id: str) -> None:
+        task = asyncio.create_task(self._run(id), name=f"export {id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, id: str) -> None:
+        async with self._turns:
+            try:
+                job = await self._jobs.get(id)
+                while job.state == "running":
+                    job = await self._attempt(job)
+            except MitaggerError as error:
+                await self._fail(id, str(error))
+            except Exception:
+                log.exception("export failed", export=id)
+                await self._fail(id, "The export failed for a reason that only the server's log tells.")
+
+    async def _attempt(self, job: ExportJob) -> ExportJob:
+        rows = 0
+
+        async def file() -> AsyncIterator[bytes]:
+            nonlocal rows
+            writer: FileFormat = FORMATS[job.format]()
+            writer.begin()
+            cursor: str | None = None
+            while True:
+                page = await self._figures.find(
+                    {"project": job.project, "status": In(job.statuses)}, sort=["place"], after=cursor, limit=PAGE
+                )
+                for record in page.items:
+                    if (figure := exported(record)) is not None:
+                        writer.add(figure)
+                        rows += figure.rows
+                cursor = page.next
+                if cursor is None:
+                    break
+                yield writer.take()
+            writer.end()
+            yield writer.take()
+
+        blob = await self._blobs.put(file())
+
+        def finish(current: ExportJob) -> tuple[ExportJob, tuple[()]]:
+            if current.state != "running" or current.attempt != job.attempt:
+                return current, ()
+            return current.changed(state="done", blob=blob.sha256, bytes=blob.bytes, rows=rows), ()
+
+        async with self._settling:
+            try:
+                await self._blobs.stat(blob.sha256)
+            except NotFound:
+                return job  # the same content, of an older export, was withdrawn just now
+            after = await self._jobs.update(job.id, finish)
+            if after.state == "running":
+                await self._blobs.delete(blob.sha256)  # a figure in it may have been erased
+            return after
+
+    async def _fail(self, id: str, problem: str) -> None:
+        await self._jobs.update(
+            id, lambda job: (job.changed(state="failed", problem=problem) if job.state == "running" else job, ())
+        )
