@@ -66,7 +66,7 @@ def annotate(
                 identifier, text = _legend(text)
             if len(text) > LONGEST_TEXT:
                 raise TooLarge(f"the legend has {len(text):,} characters; at most {LONGEST_TEXT:,} are annotated.")
-            [found] = annotator.annotate([analyse(text)])
+            [found] = annotator.annotate([analyse(text, language="en")])
         except MitaggerError as error:
             yield {"id": identifier, "error": f"line {number}: {error}"}
             continue

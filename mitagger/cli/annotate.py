@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
-import platformdirs
 import typer
 from rich.console import Console
 
@@ -16,6 +15,7 @@ from mitagger.annotate import Annotated as Record
 from mitagger.annotate import annotate as annotated
 from services.recommender.local import LocalAnnotator
 from shared.errors import Invalid, MitaggerError, NotFound
+from shared.settings import Settings
 from shared.vocabulary import defaults
 from shared.vocabulary.axes import AXES
 
@@ -42,7 +42,7 @@ def annotate(
     failed = False
     try:
         vocabularies = defaults.load(
-            platformdirs.user_cache_path("mitagger") / "vocabularies",
+            Settings().cache / "vocabularies",
             added=_named(vocabulary or []),
             only=only,
             compiling=lambda: _errors.print("Compiling the vocabularies; this happens once."),

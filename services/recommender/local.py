@@ -4,13 +4,14 @@ From all names that occur in a text it keeps, in each ontology, the longest of t
 ontologies stay. An abbreviation that the legend defines means what its long form means, wherever it stands.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from services.recommender.annotator import Annotation
 from services.recommender.stretches import Stretches
 from shared.events.legend import Abbreviation, Analysis, Assertion
+from shared.events.recommendation import Match
 from shared.vocabulary.artefact import Concept, Occurrence, Vocabularies
 from shared.vocabulary.source import SCOPES
 from shared.vocabulary.words import cased, words
@@ -23,12 +24,13 @@ PRIOR = {"LABEL": 0.95, "EXACT": 0.9, "SYNONYM": 0.8, "NARROW": 0.7, "RELATED": 
 ABBREVIATED = 0.95
 
 
-class _Found(NamedTuple):
+class _Mention(NamedTuple):
     start: int
     end: int
     concept: Concept
     name: str
     scope: str
+    abbreviated: bool = False
 
 
 class LocalAnnotator:
@@ -45,63 +47,89 @@ class LocalAnnotator:
         return [self._annotate(analysis) for analysis in analyses]
 
     def _annotate(self, analysis: Analysis) -> list[Annotation]:
+        text = analysis.text
+        mentions = _longest(self._best(self._vocabularies.occurrences(text)))
+        mentions = _longest(_expanded(mentions, text, analysis.abbreviations))
         assertions = Stretches[Assertion]((scope.assertion, scope.start, scope.end) for scope in analysis.scopes)
         panels = Stretches[str]((panel.label, panel.start, panel.end) for panel in analysis.panels)
-        found = _longest(self._best(self._vocabularies.occurrences(analysis.text)))
-        annotations = [
+        return [
             Annotation(
                 start=one.start,
                 end=one.end,
-                text=analysis.text[one.start : one.end],
+                text=text[one.start : one.end],
                 concept=one.concept,
-                match="label" if one.scope == "LABEL" else "synonym",
+                match=_match(one),
                 name=one.name,
                 scope=one.scope,
-                score=PRIOR[one.scope],
-                assertion="present",
-                panels=(),
-            )
-            for one in found
-        ]
-        annotations = _expand(annotations, analysis.text, analysis.abbreviations)
-        return [
-            replace(
-                one,
+                score=PRIOR[one.scope] * (ABBREVIATED if one.abbreviated else 1),
                 assertion=_assertion(assertions.around(one.start, one.end)),
                 panels=panels.around(one.start, one.end),
             )
-            for one in sorted(
-                annotations, key=lambda one: (one.start, one.end, one.concept.ontology, one.concept.curie)
-            )
+            for one in sorted(mentions, key=lambda one: (one.start, one.end, one.concept.ontology, one.concept.curie))
         ]
 
-    def _best(self, occurrences: Iterable[Occurrence]) -> list[_Found]:
-        """For each stretch and ontology, the concepts whose name there has the best scope."""
-        best: dict[tuple[int, int, str], dict[int, _Found]] = {}
-        for start, end, number, name in occurrences:
-            concept = self._vocabularies.concept(number)
-            text, scope = self._vocabularies.name(name)
-            rivals = best.setdefault((start, end, concept.ontology), {})
-            held = next(iter(rivals.values()), None)
-            better = -1 if held is None else SCOPES.index(scope) - SCOPES.index(held.scope)
-            if better < 0:
-                rivals.clear()
-            if better <= 0:
-                rivals.setdefault(number, _Found(start, end, concept, text, scope))
-        return [found for rivals in best.values() for found in rivals.values()]
+    def _best(self, occurrences: Iterable[Occurrence]) -> Iterator[_Mention]:
+        """At each place, of each ontology, the concepts whose name there has the best scope."""
+        ranks = self._vocabularies.name_scope
+        found: dict[tuple[int, int, str], list[tuple[int, Occurrence]]] = {}
+        for one in occurrences:
+            ontology = self._vocabularies.concept(one.concept).ontology
+            found.setdefault((one.start, one.end, ontology), []).append((int(ranks[one.name]), one))
+        for rivals in found.values():
+            best = min(rank for rank, _ in rivals)
+            names = {one.concept: one for rank, one in rivals if rank == best}
+            for start, end, concept, name in names.values():
+                yield _Mention(
+                    start, end, self._vocabularies.concept(concept), self._vocabularies.name(name)[0], SCOPES[best]
+                )
 
 
-def _longest(found: Iterable[_Found]) -> list[_Found]:
-    """Within each ontology, the longest of those that overlap, the first of equally long ones."""
-    kept: list[_Found] = []
-    taken: dict[str, dict[int, tuple[int, int]]] = {}
-    for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
-        held = taken.setdefault(one.concept.ontology, {})
-        span = (one.start, one.end)
-        if all(held.get(position, span) == span for position in (one.start, one.end - 1)):
+def _longest(mentions: Iterable[_Mention]) -> list[_Mention]:
+    """Within each ontology, the longest of those that overlap, the first of equals; all at one place."""
+    kept: list[_Mention] = []
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for one in sorted(mentions, key=lambda one: (one.start - one.end, one.start)):
+        held, span = spans.setdefault(one.concept.ontology, []), (one.start, one.end)
+        after = bisect_right(held, span)
+        if after and held[after - 1] == span:
             kept.append(one)
-            held.update(dict.fromkeys(range(*span), span))
+        elif not (after and held[after - 1][1] > one.start) and not (after < len(held) and held[after][0] < one.end):
+            held.insert(after, span)
+            kept.append(one)
     return kept
+
+
+def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbreviation]) -> list[_Mention]:
+    """The mentions, with those by short forms. What else a short form may mean, it does not mean in this legend."""
+    at: dict[tuple[int, int], list[_Mention]] = {}
+    for one in mentions:
+        at.setdefault((one.start, one.end), []).append(one)
+    meant = {
+        tuple(cased(word.group()) for word in words(abbreviation.short)): long
+        for abbreviation in abbreviations
+        if (long := at.get((abbreviation.start, abbreviation.end)))
+    }
+    meant.pop((), None)
+    if not meant:
+        return mentions
+    spans = [word.span() for word in words(text)]
+    said = [cased(text[start:end]) for start, end in spans]
+    lengths = sorted({len(form) for form in meant}, reverse=True)
+    for i in range(len(said)):
+        for length in lengths:
+            form = tuple(said[i : i + length])
+            long = meant.get(form) or meant.get((*form[:-1], form[-1].removesuffix("s")))
+            if long:
+                start, end = spans[i][0], spans[i + len(form) - 1][1]
+                at[start, end] = [one._replace(start=start, end=end, abbreviated=True) for one in long]
+                break
+    return [one for here in at.values() for one in here]
+
+
+def _match(one: _Mention) -> Match:
+    if one.abbreviated:
+        return "abbreviation"
+    return "label" if one.scope == "LABEL" else "synonym"
 
 
 def _assertion(scopes: Sequence[Assertion]) -> Assertion:
@@ -109,41 +137,3 @@ def _assertion(scopes: Sequence[Assertion]) -> Assertion:
     if "absent" in scopes:
         return "absent"
     return "uncertain" if "uncertain" in scopes else "present"
-
-
-def _expand(annotations: list[Annotation], text: str, abbreviations: Sequence[Abbreviation]) -> list[Annotation]:
-    """Give short forms the concepts of their long forms; other meanings that a short form may have, it has not here."""
-    meant: dict[tuple[str, ...], list[Annotation]] = {}
-    at: dict[tuple[int, int], list[Annotation]] = {}
-    for one in annotations:
-        at.setdefault((one.start, one.end), []).append(one)
-    for abbreviation in abbreviations:
-        long = at.get((abbreviation.start, abbreviation.end))
-        if long:
-            meant[tuple(cased(match.group()) for match in words(abbreviation.short))] = long
-    if not meant:
-        return annotations
-    short: list[Annotation] = []
-    spans = [match.span() for match in words(text)]
-    spoken = [cased(text[start:end]) for start, end in spans]
-    lengths = sorted({len(form) for form in meant}, reverse=True)
-    for i in range(len(spans)):
-        for length in lengths:
-            form = tuple(spoken[i : i + length])
-            long = meant.get(form) or meant.get((*form[:-1], form[-1].removesuffix("s")))
-            if long:
-                start, end = spans[i][0], spans[i + len(form) - 1][1]
-                short += [
-                    replace(
-                        one,
-                        start=start,
-                        end=end,
-                        text=text[start:end],
-                        match="abbreviation",
-                        score=one.score * ABBREVIATED,
-                    )
-                    for one in long
-                ]
-                break
-    expanded = {(one.start, one.end) for one in short}
-    return [one for one in annotations if (one.start, one.end) not in expanded] + short

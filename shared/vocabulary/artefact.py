@@ -36,6 +36,17 @@ class Concept:
     axis: Axis | None
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """How much there is in an ontology: concepts, names, and concepts by axis."""
+
+    ontology: str
+    version: str
+    concepts: int
+    names: int
+    axes: dict[Axis, int]
+
+
 class Occurrence(NamedTuple):
     """A name of a concept in a text, 0-based, half open, in code points."""
 
@@ -129,6 +140,23 @@ class Vocabularies:
     def __len__(self) -> int:
         """How many concepts there are."""
         return len(self._source)
+
+    def contents(self) -> list[Contents]:
+        """What each ontology holds, in the order in which they were compiled."""
+        names = np.bincount(self._source, np.diff(self._first_name), len(self._ontologies))
+        contents = []
+        for number, ontology in enumerate(self._ontologies):
+            axes = np.bincount(self.concept_axis[self._source == number], minlength=NO_AXIS + 1).tolist()
+            contents.append(
+                Contents(
+                    ontology=ontology,
+                    version=self.versions[ontology],
+                    concepts=sum(axes),
+                    names=int(names[number]),
+                    axes={axis: count for axis, count in zip(AXES, axes, strict=False) if count},
+                )
+            )
+        return contents
 
     def occurrences(self, text: str) -> Iterator[Occurrence]:
         """Every name of every concept in a text, overlaps included, by start. Time is linear in the text."""

@@ -16,6 +16,7 @@ from shared.vocabulary.compile import compile_sources, identity
 from shared.vocabulary.source import Source, digest, read
 
 DATA = Path(__file__).parent / "data"
+KEPT = 8  # artefacts in the cache folder; each has some 30 MB
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def load(
     """
     origins = _origins(added or {}, only)
     path = cache / f"{identity((origin.name, origin.version, origin.digest) for origin in origins)}.npz"
-    if not path.exists():
+    try:
+        return Vocabularies(path)
+    except (FileNotFoundError, Invalid):  # not compiled yet, or cut short by a full disk
         if compiling:
             compiling()
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
@@ -100,5 +103,7 @@ def _compile(origins: Sequence[Origin], path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(packed)
         os.replace(file.name, path)
+        for old in sorted(path.parent.glob("*.npz"), key=lambda kept: kept.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         raise Unavailable("the cache folder", f"{path.parent} cannot be written: {error.strerror}.") from error

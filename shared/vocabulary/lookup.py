@@ -34,7 +34,7 @@ class Suggestion:
     scope: str
 
 
-def get(vocabularies: Vocabularies, curie: str, *, ontology: str | None = None) -> Entry:
+def describe(vocabularies: Vocabularies, curie: str, *, ontology: str | None = None) -> Entry:
     """The concept with this CURIE, of `ontology` where several have it. Raises NotFound."""
     for number in vocabularies.find(curie):
         concept = vocabularies.concept(number)
@@ -47,7 +47,7 @@ def get(vocabularies: Vocabularies, curie: str, *, ontology: str | None = None) 
     )
 
 
-def prefix(vocabularies: Vocabularies, query: str, *, axis: Axis | None = None, limit: int = 20) -> list[Suggestion]:
+def complete(vocabularies: Vocabularies, query: str, *, axis: Axis | None = None, limit: int = 20) -> list[Suggestion]:
     """The concepts with a name that has, for every word of `query`, a word beginning with it; each concept once.
 
     Best first: names equal to the query, those that begin with it, shorter ones, better scopes.
