@@ -1,0 +1,44 @@
+"""The public door: doors of its own, doors that pass on, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.staticfiles import StaticFiles
+
+from services.gateway.api import events, files, identity, pages, passing, system
+from services.gateway.api.bodies import ProtectingHeaders, SmallBodies
+from services.gateway.identity import Identity
+from shared.engine import Engine
+from shared.http import Hop, answer_with_problems
+
+
+def public_door(
+    engine: Engine,
+    who: Identity,
+    hops: Mapping[str, Hop],
+    observer: system.Observer,
+    *,
+    upload_bytes: int,
+    document: Callable[[], Mapping[str, Any]],
+) -> FastAPI:
+    """The application that the world talks to."""
+    app = FastAPI(title="MITagger", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.identity = who
+    app.include_router(identity.router(who))
+    app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))
+    app.include_router(events.router(engine.bus, hops, engine.signer))
+    app.include_router(system.router(observer))
+    app.include_router(passing.router(hops, engine.signer))
+    app.include_router(pages.router(who, observer))
+    app.mount("/pages", StaticFiles(directory=pages.FOLDER))
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def openapi() -> JSONResponse:
+        return JSONResponse(document())
+
+    answer_with_problems(app)
+    app.add_middleware(SmallBodies)
+    app.add_middleware(ProtectingHeaders)
+    return app

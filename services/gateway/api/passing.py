@@ -1,0 +1,56 @@
+"""Doors that pass on: each route of the table goes to its service, with a signed token of who asks."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.api.asking import PersonDep
+from services.gateway.routes import ROUTES, Route
+from shared.errors import NotFound
+from shared.grants import Signer
+from shared.http import Hop
+
+SENT_ON: Final = ("if-match", "content-type", "accept", "traceparent")
+SENT_BACK: Final = ("content-type", "etag", "location", "retry-after")
+
+Endpoint = Callable[..., Coroutine[Any, Any, Response]]
+
+
+def router(hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
+    """The routes of the services that have a door. Their descriptions stand in the services."""
+    routes = APIRouter()
+    for route in ROUTES:
+        if hop := hops.get(route.service):
+            endpoint = _endpoint(route, hop, signer)
+            routes.add_api_route(route.path, endpoint, methods=[route.method], include_in_schema=False)
+    return routes
+
+
+def _endpoint(route: Route, hop: Hop, signer: Signer) -> Endpoint:
+    async def pass_on(request: Request, person: PersonDep) -> Response:
+        answer = await hop.request(
+            route.method,
+            _path(route, request.path_params),
+            token=signer.token(person.caller, hop.service),
+            params=request.query_params.multi_items(),
+            headers={name: value for name in SENT_ON if (value := request.headers.get(name)) is not None},
+            content=await request.body(),
+        )
+        return passed_back(answer)
+
+    return pass_on
+
+
+def passed_back(answer: httpx.Response) -> Response:
+    """A service's answer as the gateway's."""
+    headers = {name: value for name in SENT_BACK if (value := answer.headers.get(name)) is not None}
+    return Response(answer.content, status_code=answer.status_code, headers=headers)
+
+
+def _path(route: Route, values: Mapping[str, str]) -> str:
+    if any(value in (".", "..") for value in values.values()):
+        raise NotFound("There is no such thing.")
+    return route.path.format_map({name: quote(value, safe=":") for name, value in values.items()})

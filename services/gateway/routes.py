@@ -1,0 +1,43 @@
+"""What the gateway passes on, as data: public route → service. Everything else is the gateway's own, or not there.
+
+tests/integration/test_gateway.py compares this table with the routes of the services.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Route(NamedTuple):
+    """One public route of a service."""
+
+    method: str
+    path: str
+    service: str
+
+
+ROUTES: Final = (
+    Route("GET", "/api/v1/figures", "ingest"),
+    Route("GET", "/api/v1/figures/{id}", "ingest"),
+    Route("PATCH", "/api/v1/figures/{id}", "ingest"),
+    Route("DELETE", "/api/v1/figures/{id}", "ingest"),
+    Route("GET", "/api/v1/articles", "ingest"),
+    Route("POST", "/api/v1/imports", "ingest"),
+    Route("GET", "/api/v1/imports", "ingest"),
+    Route("GET", "/api/v1/imports/{id}", "ingest"),
+    Route("POST", "/api/v1/imports/{id}/rows", "ingest"),
+    Route("GET", "/api/v1/imports/{id}/rejects", "ingest"),
+    Route("GET", "/api/v1/vocabularies", "recommender"),
+    Route("GET", "/api/v1/concepts", "recommender"),
+    Route("GET", "/api/v1/concepts/{curie}", "recommender"),
+    Route("GET", "/api/v1/figures/{id}/recommendations", "annotation"),
+    Route("POST", "/api/v1/assignments", "annotation"),
+    Route("GET", "/api/v1/assignments", "annotation"),
+    Route("GET", "/api/v1/assignments/{id}", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/decisions", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/submit", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/review", "annotation"),
+    Route("GET", "/api/v1/assignments/{id}/history", "annotation"),
+    Route("POST", "/api/v1/exports", "export"),
+    Route("GET", "/api/v1/exports/{id}", "export"),
+    Route("GET", "/api/v1/search", "export"),
+    Route("GET", "/api/v1/schemas/figures.xsd", "export"),
+)
