@@ -17,6 +17,7 @@ from axes import (
     labels_by_axis,
     ncit_concepts,
     new_names_only,
+    not_named_like_organs,
     of_other_species,
     placed_by_headings,
     placed_headings,
@@ -29,6 +30,7 @@ from manifest import VOCABULARIES
 from mappings import read_pairs
 from ontologies import descendants, read_cellxgene, read_go, read_obo
 from own import folded_in, read_rows
+from spelling import with_british_names
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "vocabulary" / "data"
 CELLXGENE_DATA = "cellxgene_ontology_guide/data"
@@ -65,31 +67,28 @@ def build(cache: Path) -> dict[str, list[Concept]]:
         "CL": cut(cl, CL_ROOTS, "anatomy"),
         "MONDO": cut(mondo, MONDO_ROOTS, "disease"),
     }
-    taken = labels_by_axis(concept for concepts in built.values() for concept in concepts)
-    live = frozenset(concept.id for name in ("UBERON", "CL", "MONDO") for concept in built[name])
-
-    rows = read_rows(DATA / "synonyms.tsv")
-    own = folded_in([*headings, *ncit, *efo, *drugs], rows)
-    owned = {concept.id for concept in own}
-    for axis, names in labels_by_axis(own).items():
-        taken[axis] |= names
+    rooted = [concept for concepts in built.values() for concept in concepts]
+    live = frozenset(concept.id for concept in rooted)
+    own = {
+        concept.id: concept
+        for concept in folded_in([*rooted, *headings, *ncit, *efo, *drugs], read_rows(DATA / "synonyms.tsv"))
+    }
+    built = {name: [own.get(concept.id, concept) for concept in concepts] for name, concepts in built.items()}
+    taken = labels_by_axis([*rooted, *own.values()])
 
     mesh = placed_headings(headings, pairs, live)
-    axis_of_heading = {concept.id: concept.axis for concept in (*mesh, *own)}
-    placed_efo = placed_by_headings(efo, pairs, axis_of_heading, live)
-    placed_ncit = placed_by_headings(ncit, pairs, axis_of_heading, live)
-    kept_assays = assays(efo)
-    assay_ids = {assay.id for assay in kept_assays}
+    axis_of_heading = {concept.id: concept.axis for concept in (*mesh, *own.values())}
+    efo_assays = assays(efo)
+    diseases = without(placed_by_headings(efo, pairs, axis_of_heading, live), {assay.id for assay in efo_assays})
     for name, concepts in (
         ("MESH", mesh),
-        ("NCIT", placed_ncit),
-        ("EFO", [*kept_assays, *(concept for concept in placed_efo if concept.id not in assay_ids)]),
-        ("UNII", [concept.on("pharmaceutical") for concept in drugs]),
+        ("NCIT", placed_by_headings(ncit, pairs, axis_of_heading, live)),
+        ("EFO", [*efo_assays, *diseases]),
+        ("UNII", [drug.on("pharmaceutical") for drug in not_named_like_organs(drugs, taken["anatomy"])]),
     ):
-        others = [concept for concept in concepts if concept.id not in owned]
-        ours = [concept for concept in own if concept.id.startswith(f"{name}:")]
-        built[name] = [*ours, *new_names_only(others, taken)]
-    return built
+        ours = [concept for concept in own.values() if concept.id.startswith(f"{name}:")]
+        built[name] = [*ours, *new_names_only(without(concepts, own), taken)]
+    return {name: [with_british_names(concept) for concept in concepts] for name, concepts in built.items()}
 
 
 def main() -> None:

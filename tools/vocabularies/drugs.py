@@ -9,13 +9,19 @@ from collections.abc import Iterator
 
 from concepts import Concept, Name
 
-DRUG_REGISTERS = frozenset({"INN", "USAN", "JAN", "EMA EPAR", "PURPLE BOOK CDER", "ORANGE BOOK", "WHO-IP", "VANDF", "MART."})
-"""Names given to drugs: international, US and Japanese nonproprietary names; products approved by EMA and FDA;
-the WHO pharmacopoeia; the formulary of the US Veterans Affairs; Martindale."""
 NAMES_OF_DRUGS = frozenset({"INN", "USAN", "EMA EPAR", "PURPLE BOOK CDER"})
-"""Registers that hold nothing but active substances: they outweigh OTHER_REGISTERS."""
-OTHER_REGISTERS = frozenset({"LANGUAL", "FHFI", "FCC", "II", "HPUS", "EMA HERBAL SUBSTANCE"})
-"""Foods, flavours, food chemicals, inactive ingredients, homeopathy, herbs."""
+"""Registers that hold nothing but active substances: the international and the US nonproprietary names, what EMA
+has assessed, the FDA's licensed biologicals. One is enough."""
+PHARMACOPOEIAS = frozenset(
+    {"ORANGE BOOK", "JAN", "WHO-IP", "VANDF", "MART.", "GREEN BOOK", "USP MONOGRAPH", "EP MONOGRAPH"}
+)
+"""Registers of medicines that list what is around them too (solvents, salts, dressings): the FDA's approved drugs
+of people and animals, Japanese names, formularies and pharmacopoeias."""
+ENOUGH_PHARMACOPOEIAS = 3
+FOODS = frozenset({"LANGUAL", "EMA HERBAL SUBSTANCE"})
+INGREDIENTS = frozenset({"FCC", "FHFI", "II"})
+"""Food chemicals, flavours, inactive ingredients. They exclude an official name of no drug register, which is a
+cosmetic's; an entry of pharmacopoeias alone is a drug all the same."""
 
 _NOT_A_DRUG = re.compile(
     r"\b(?:EXTRACT|LEAF|ROOT|SEED|FRUIT|FLOWER|BARK|BULB|TOP|WHOLE|POLLEN|OIL|JUICE|WOOD|RHIZOME|TUBER|STEM|SPORE|"
@@ -30,7 +36,8 @@ _COMPONENT = re.compile(r"\bCOMPONENT\b")
 
 
 def read_drugs(text: str) -> Iterator[Concept]:
-    """The label is UNII's preferred ("display") name; `of` names are exact, brand names (`bn`) synonyms."""
+    """The label is UNII's preferred ("display") name; `of` names are exact, brand names (`bn`) synonyms. Common
+    names (`cn`), systematic ones and codes are dropped."""
     entries = defaultdict(list)
     display = {}
     for line in text.splitlines()[1:]:
@@ -39,30 +46,39 @@ def read_drugs(text: str) -> Iterator[Concept]:
         display[identifier] = preferred
     for identifier in sorted(entries):
         names = entries[identifier]
-        if not any(kind == "of" for kind, _ in names) or not _is_drug(display[identifier], names):
-            continue
-        kept = [Name(_cased(name), "EXACT") for kind, name in names if kind == "of" and _plain(name)]
-        kept += [Name(_cased(name, brand=True), "SYNONYM") for kind, name in names if kind == "bn" and _plain(name)]
-        yield Concept(f"UNII:{identifier}", _cased(display[identifier]), tuple(kept))
+        if _is_drug(display[identifier], names):
+            kept = [Name(_cased(name), "EXACT") for kind, name in names if kind == "of" and _plain(name)]
+            kept += [Name(_brand(name), "SYNONYM") for kind, name in names if kind == "bn" and _is_brand(name)]
+            yield Concept(f"UNII:{identifier}", _cased(display[identifier]), tuple(kept))
 
 
 def _is_drug(preferred: str, names: list[tuple[str, str]]) -> bool:
+    """By its registers; an entry without an official name (`of`) needs the pharmacopoeias (morphine, cocaine)."""
+    if any(_NOT_A_DRUG.search(name) for name in (preferred, *(name for kind, name in names if kind == "of"))):
+        return False
     registers = {found[1] for _, name in names if (found := re.search(r"\[([^\]]+)\]$", name))}
-    if _NOT_A_DRUG.search(preferred) or not _plain(preferred):
+    official = any(kind == "of" for kind, _ in names)
+    if not _plain(preferred):
         return False
-    if any(kind == "of" and _NOT_A_DRUG.search(name) for kind, name in names):
-        return False
-    if registers & NAMES_OF_DRUGS:
+    if official and registers & NAMES_OF_DRUGS:
         return True
-    return bool(registers & DRUG_REGISTERS) and not registers & OTHER_REGISTERS
+    others = FOODS | INGREDIENTS if official else FOODS
+    return len(registers & PHARMACOPOEIAS) >= ENOUGH_PHARMACOPOEIAS and not registers & others
 
 
 def _plain(name: str) -> bool:
     return not _SYSTEMATIC.search(name) and not _COMPONENT.search(name) and len(name) <= 60
 
 
-def _cased(name: str, brand: bool = False) -> str:
-    """UNII writes all in capitals, which would look like acronyms: substances in lower case, brands capitalised.
-    Words with a digit keep their capitals."""
-    lower = " ".join(word if any(char.isdigit() for char in word) else word.lower() for word in name.split())
-    return lower[:1].upper() + lower[1:] if brand else lower
+def _is_brand(name: str) -> bool:
+    """A brand of at least four letters and no digit: shorter ones and numbered ones read like codes (MS 40)."""
+    return _plain(name) and len(name) >= 4 and not any(char.isdigit() for char in name)
+
+
+def _cased(name: str) -> str:
+    """UNII writes all in capitals, which would look like acronyms: lower case, but for words with a digit."""
+    return " ".join(word if any(char.isdigit() for char in word) else word.lower() for word in name.split())
+
+
+def _brand(name: str) -> str:
+    return name[:1].upper() + name[1:].lower()

@@ -1,9 +1,9 @@
-"""Our own list, `shared/vocabulary/data/synonyms.tsv`: which concepts are Imaging or Intervention, by hand, and
-the names that people use for them. Each row says where the name is from."""
+"""Our own list, `shared/vocabulary/data/synonyms.tsv`: which concepts are Imaging or Intervention, chosen by hand,
+and the names that people use for these and a few others. Each row says where the name is from."""
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from concepts import AXES, SCOPES, Concept, Name, tidy
@@ -42,15 +42,13 @@ def folded_in(concepts: Iterable[Concept], rows: Iterable[Row]) -> list[Concept]
     known = {concept.id: concept for concept in concepts}
     found: dict[str, Concept] = {}
     for row in rows:
-        if row.id not in known:
-            raise BadRow(f"{row.id} ({row.name}): no source has this identifier")
         if row.scope == "LABEL":
-            if row.name != tidy(known[row.id].label) or row.id in found:
-                raise BadRow(f"{row.id}: the label is {known[row.id].label!r}, once, not {row.name!r}")
-            found[row.id] = known[row.id].on(row.axis)
+            concept = known.get(row.id)
+            if concept is None or row.name != tidy(concept.label) or row.id in found:
+                raise BadRow(f"{row.id} is not {row.name!r} in any source, or comes twice")
+            found[row.id] = concept.on(row.axis)
         elif row.id not in found or found[row.id].axis != row.axis:
             raise BadRow(f"{row.id} ({row.name}): its LABEL row must come first and be on the same axis")
         else:
-            concept = found[row.id]
-            found[row.id] = replace(concept, names=(*concept.names, Name(row.name, row.scope)))
+            found[row.id] = found[row.id].with_names([Name(row.name, row.scope)])
     return list(found.values())
