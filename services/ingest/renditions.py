@@ -19,7 +19,6 @@ QUALITY = 90  # of the JPEGs; from 90 on libvips keeps the colour channels at fu
 # format that must be decoded whole (interlaced PNG, four bytes a pixel) then fits in a worker's memory.
 LARGEST_FILE = 512 * 1024**2  # bytes
 LARGEST_PICTURE = 200_000_000  # pixels
-SECONDS = 60  # for one picture in a worker
 
 READABLE = "PNG, JPEG, TIFF (8 or 16 bits) and uncompressed DICOM"
 

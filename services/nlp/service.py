@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+from services.nlp.consumers import tokenize
 from shared.bus.port import Bus, Subscription
 from shared.engine import Engine
 from shared.events.envelope import Event
 from shared.events.image import ImageUploaded
-from services.nlp.consumers import tokenize
 
 
 class Nlp:

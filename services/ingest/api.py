@@ -1,0 +1,270 @@
+"""The HTTP door: figures, articles, imports."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.ingest.figures import Figures, Outcome
+from services.ingest.imports import Imports
+from services.ingest.model import Figure, ImportState
+from services.ingest.republishing import republish
+from services.ingest.submission import Correction, submitted
+from shared.access import DEFAULT_PROJECT
+from shared.engine import Engine
+from shared.events.image import Article, Picture
+from shared.events.legend import LegendKind
+from shared.grants import Grant, Signer
+from shared.http import CallerDep, IfMatch, Limit, PageOf, etag
+
+MAX_ROWS = 500
+
+
+class FigureView(BaseModel):
+    """A figure as ingest owns it. The addresses of its renditions hold for about an hour."""
+
+    id: str
+    version: int
+    revision: int
+    article: Article
+    label: str
+    legend: str
+    legend_kind: LegendKind
+    language: str | None
+    picture: Picture | None
+    technical: dict[str, str]
+    external_id: str | None
+    patient_group: str | None
+    study_group: str | None
+    display_url: str | None
+    thumbnail_url: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProblemView(BaseModel):
+    field: str
+    detail: str
+    remedy: str
+
+
+class RowView(BaseModel):
+    """What became of a row. `problem` says why it was rejected, or in what the figure that was there differs."""
+
+    row: int
+    figure: str | None
+    status: str
+    problem: ProblemView | None = None
+
+
+class Rows(BaseModel):
+    """At most 500 rows. Each is checked on its own: a bad one keeps only itself out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"rows": [{"row": 1, "collection": "Atlas", "label": "Figure 1", "legend": "Femur, lateral view."}]}
+            ]
+        }
+    )
+
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ROWS)]
+
+
+class RowsDone(BaseModel):
+    items: list[RowView]
+
+
+class NewImport(BaseModel):
+    """A job that rows are sent to. `total`, where known, shows how far it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "atlas-2026", "total": 24}]})
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    total: Annotated[int, Field(ge=0)] | None = None
+
+
+class NewArchive(BaseModel):
+    """A zip that was uploaded, to be unpacked here."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    upload: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class ImportView(BaseModel):
+    """How far an import is. Rows below `next_row` are done."""
+
+    id: str
+    name: str
+    state: ImportState
+    total: int | None
+    next_row: int
+    created: int
+    existing: int
+    rejected: int
+    problem: str
+    created_at: datetime
+
+
+class RejectView(BaseModel):
+    row: int
+    file: str
+    field: str
+    problem: str
+    remedy: str
+
+
+class ArticleView(BaseModel):
+    id: str
+    doi: str | None
+    collection: str | None
+    title: str
+    journal: str
+    year: int | None
+
+
+class Topics(BaseModel):
+    topics: list[str]
+
+
+class Republished(BaseModel):
+    republished: int
+
+
+def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
+    routes = APIRouter()
+    signer = engine.signer
+
+    @routes.get("/api/v1/figures", summary="Figures, the newest first")
+    async def list_figures(
+        caller: CallerDep,
+        article: Annotated[str | None, Query(max_length=100)] = None,
+        cursor: str | None = None,
+        limit: Annotated[Limit, Query()] = 50,
+    ) -> PageOf[FigureView]:
+        caller.require("figure.read")
+        page = await figures.page(project=DEFAULT_PROJECT, article=article, after=cursor, limit=limit)
+        return PageOf(items=[view(figure, signer) for figure in page.items], next=page.next)
+
+    @routes.get("/api/v1/figures/{id}", summary="A figure")
+    async def get_figure(caller: CallerDep, id: str, response: Response) -> FigureView:
+        caller.require("figure.read")
+        figure = await figures.get(id)
+        response.headers["ETag"] = etag(figure.version)
+        return view(figure, signer)
+
+    @routes.patch("/api/v1/figures/{id}", summary="Correct a figure's legend or metadata")
+    async def correct_figure(
+        caller: CallerDep, id: str, body: Correction, version: IfMatch, response: Response
+    ) -> FigureView:
+        caller.require("figure.write")
+        figure = await figures.correct(id, body, version=version, actor=caller.person)
+        response.headers["ETag"] = etag(figure.version)
+        return view(figure, signer)
+
+    @routes.delete("/api/v1/figures/{id}", status_code=204, summary="Erase a figure and all that was made of it")
+    async def erase_figure(caller: CallerDep, id: str) -> None:
+        caller.require("figure.erase")
+        await figures.erase(id, actor=caller.person)
+
+    @routes.get("/api/v1/articles", summary="Articles and collections")
+    async def list_articles(
+        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
+    ) -> PageOf[ArticleView]:
+        caller.require("figure.read")
+        page = await figures.articles(project=DEFAULT_PROJECT, after=cursor, limit=limit)
+        return PageOf(items=[ArticleView(**article.reference().model_dump()) for article in page.items], next=page.next)
+
+    @routes.post("/internal/figures", status_code=201)
+    async def add_figure(caller: CallerDep, body: Annotated[dict[str, Any], Body()], response: Response) -> FigureView:
+        """One figure; its problem, if it has one, is the answer."""
+        caller.require("figure.write")
+        (outcome,) = await figures.add([submitted(body, 1)], project=DEFAULT_PROJECT, actor=caller.person)
+        if outcome.figure is None:
+            assert outcome.problem is not None  # noqa: S101 - the contract of Outcome
+            raise outcome.problem
+        if not outcome.created:
+            response.status_code = 200
+        response.headers["ETag"] = etag(outcome.figure.version)
+        response.headers["Location"] = f"/api/v1/figures/{outcome.figure.id}"
+        return view(outcome.figure, signer)
+
+    @routes.post("/api/v1/imports", status_code=201, summary="Begin an import")
+    async def begin_import(caller: CallerDep, body: NewImport) -> ImportView:
+        caller.require("import.run")
+        job = await imports.begin(body.name, project=DEFAULT_PROJECT, actor=caller.person, total=body.total)
+        return ImportView.model_validate(job, from_attributes=True)
+
+    @routes.post("/internal/imports", status_code=202)
+    async def begin_archive(caller: CallerDep, body: NewArchive) -> ImportView:
+        caller.require("import.run")
+        job = await imports.begin(body.name, project=DEFAULT_PROJECT, actor=caller.person, archive=body.upload)
+        return ImportView.model_validate(job, from_attributes=True)
+
+    @routes.post("/api/v1/imports/{id}/rows", summary="Send rows of an import, in order")
+    async def add_rows(caller: CallerDep, id: str, body: Rows) -> RowsDone:
+        """Sending the same rows again changes nothing: after a broken connection, send them again."""
+        caller.require("import.run")
+        results = await imports.rows(id, body.rows, actor=caller.person)
+        return RowsDone(items=[row_view(row, outcome) for row, outcome in results])
+
+    @routes.get("/api/v1/imports", summary="Imports, the newest first")
+    async def list_imports(
+        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
+    ) -> PageOf[ImportView]:
+        caller.require("import.run")
+        page = await imports.page(project=DEFAULT_PROJECT, after=cursor, limit=limit)
+        return PageOf(
+            items=[ImportView.model_validate(job, from_attributes=True) for job in page.items], next=page.next
+        )
+
+    @routes.get("/api/v1/imports/{id}", summary="How far an import is")
+    async def get_import(caller: CallerDep, id: str) -> ImportView:
+        caller.require("import.run")
+        return ImportView.model_validate(await imports.get(id), from_attributes=True)
+
+    @routes.get("/api/v1/imports/{id}/rejects", summary="Rows that did not go in, and why")
+    async def list_rejects(
+        caller: CallerDep, id: str, cursor: str | None = None, limit: Annotated[Limit, Query()] = 100
+    ) -> PageOf[RejectView]:
+        caller.require("import.run")
+        page = await imports.rejects(id, after=cursor, limit=limit)
+        return PageOf(
+            items=[RejectView.model_validate(row, from_attributes=True) for row in page.items], next=page.next
+        )
+
+    @routes.post("/internal/republish")
+    async def republish_figures(caller: CallerDep, body: Topics) -> Republished:
+        caller.require("system.write")
+        return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
+
+    return routes
+
+
+def view(figure: Figure, signer: Signer) -> FigureView:
+    """The figure with signed addresses of its renditions."""
+    picture = figure.picture
+    return FigureView.model_validate(
+        {
+            **{name: getattr(figure, name) for name in FigureView.model_fields if hasattr(figure, name)},
+            "revision": figure.version,
+            "display_url": picture and _url(signer, picture.display.blob, picture.display.media_type),
+            "thumbnail_url": picture and _url(signer, picture.thumbnail.blob, picture.thumbnail.media_type),
+        }
+    )
+
+
+def row_view(row: int, outcome: Outcome) -> RowView:
+    problem = outcome.problem
+    status = "rejected" if outcome.figure is None else "created" if outcome.created else "existing"
+    return RowView(
+        row=row,
+        figure=outcome.figure and outcome.figure.id,
+        status=status,
+        problem=problem and ProblemView(field=problem.field, detail=problem.message, remedy=problem.remedy),
+    )
+
+
+def _url(signer: Signer, blob: str, media_type: str) -> str:
+    return f"/api/v1/files/{signer.grant(Grant(blob, media_type))}"

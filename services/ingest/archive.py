@@ -1,0 +1,303 @@
+"""Figures in a folder or a zip, with a manifest or without: one way to read them all.
+
+    with open_bundle(path) as bundle:
+        for item in rows(bundle):  # Row or Problem
+
+Nothing of a zip is unpacked before it is asked for, and never to a name that the zip chose.
+"""
+
+import io
+import os
+import re
+import stat
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol, Self, TypeVar
+
+from services.ingest import manifest
+from services.ingest.manifest import Problem, Row
+from services.ingest.renditions import LARGEST_FILE, sniff
+from shared.errors import Invalid, NotFound, TooLarge, Unsupported
+
+MANIFESTS = ("figures.csv", "figures.jsonl")
+MOST_FILES = 250_000
+LARGEST_DIRECTORY = 24 * 1024**2  # bytes of a zip's list of members: 250,000 names of 50 characters
+LARGEST_TOTAL = 64 * 1024**3  # bytes of all members of a zip, unpacked
+# Deflate shrinks to a thousandth at best; real pictures stay above a hundredth, and small files can do no harm.
+BOMB_RATIO = 100
+BOMB_FROM = 32 * 1024**2  # bytes unpacked
+
+Entry = TypeVar("Entry")
+
+_CHUNK = 1024**2
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Bundle(Protocol):
+    """Files by name ("/" between folders), whatever holds them."""
+
+    name: str
+    problems: list[Problem]  # files left out, and why
+
+    def names(self) -> list[str]:
+        """Sorted; without hidden files and those in `problems`."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Raises NotFound for a name that is not among `names`, Unsupported for a compression that is not read."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Folder:
+    """A folder's regular files. Links that lead outside it are left out."""
+
+    def __init__(self, path: Path) -> None:
+        self._root = path.resolve()
+        self.name = self._root.name
+        self.problems: list[Problem] = []
+        self._files: dict[str, Path] = {}
+        for folder, folders, files in os.walk(self._root):
+            folders[:] = sorted(name for name in folders if not _hidden(name))
+            for file in sorted(name for name in files if not _hidden(name)):
+                self._take(Path(folder, file))
+
+    def _take(self, path: Path) -> None:
+        name = path.relative_to(self._root).as_posix()
+        if not path.resolve().is_relative_to(self._root):
+            self.problems.append(Problem("It is a link out of the folder.", "Put the file itself there.", file=name))
+        elif not path.is_file():
+            self.problems.append(Problem("It is no regular file.", "Remove it.", file=name))
+        elif len(self._files) == MOST_FILES:
+            raise TooLarge(f"The folder has more than {MOST_FILES:,} files.", remedy="Import it in parts.")
+        else:
+            self._files[_key(name)] = path
+
+    def names(self) -> list[str]:
+        return sorted(self._files)
+
+    def open(self, name: str) -> BinaryIO:
+        return _get(self._files, name).open("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Zip:
+    """A zip's members. Refused whole when its list of members is beyond the bounds, else member by member."""
+
+    def __init__(self, path: Path, *, name: str = "") -> None:
+        self.name = name or path.stem
+        self.problems: list[Problem] = []
+        try:
+            self._zip = zipfile.ZipFile(_Bounded(path.open("rb")))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+            raise Invalid("The zip is damaged or incomplete.", remedy="Make it again and send it again.") from error
+        members = self._zip.infolist()
+        if len(members) > MOST_FILES:
+            raise TooLarge(f"The zip has {len(members):,} files; at most {MOST_FILES:,} are read.", remedy="Split it.")
+        total = sum(member.file_size for member in members)
+        if total > LARGEST_TOTAL:
+            raise TooLarge(
+                f"The zip unpacks to {total // 1024**3:,} GiB; at most {LARGEST_TOTAL // 1024**3} are read.",
+                remedy="Split it.",
+            )
+        self._members = self._accepted(members)
+
+    def _accepted(self, members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+        accepted: dict[str, zipfile.ZipInfo] = {}
+        twice: set[str] = set()
+        for member in members:
+            name = _decoded(member)
+            if member.is_dir() or any(_hidden(part) for part in name.split("/")):
+                continue
+            key = _key(name)
+            if problem := _refusal(member, name):
+                self.problems.append(problem)
+            elif key in accepted:
+                twice.add(key)
+            else:
+                accepted[key] = member
+        for key in sorted(twice):
+            del accepted[key]
+            self.problems.append(Problem("The zip holds two files of this name.", "Rename one.", file=key))
+        return _without_common_folder(accepted)
+
+    def names(self) -> list[str]:
+        return sorted(self._members)
+
+    def open(self, name: str) -> BinaryIO:
+        member = _get(self._members, name)
+        try:
+            return self._zip.open(member)  # type: ignore[return-value]
+        except NotImplementedError as error:
+            raise Unsupported(f"{name} is compressed in a way that is not read.", remedy="Use deflate.") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+
+class _Bounded(io.BufferedReader):
+    """zipfile reads the list of members in one piece, as long as the file says."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)  # type: ignore[arg-type]
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > LARGEST_DIRECTORY:
+            raise TooLarge(
+                f"The zip's list of members has {size:,} bytes; at most {LARGEST_DIRECTORY:,} are read.",
+                remedy="Split it.",
+            )
+        return super().read(size)
+
+
+def open_bundle(path: Path) -> Bundle:
+    """The folder or zip at `path`.
+
+    Raises: NotFound; Invalid when it is none of these; TooLarge.
+    """
+    if path.is_dir():
+        return Folder(path)
+    if not path.exists():
+        raise NotFound(f"{path} does not exist.", remedy="Check the path.")
+    if zipfile.is_zipfile(path):
+        return Zip(path)
+    raise Invalid(
+        f"{path.name} is neither a folder nor a zip.",
+        remedy=f"Give a folder or a zip of pictures, with or without {' or '.join(MANIFESTS)} in it.",
+    )
+
+
+def copy(bundle: Bundle, name: str, to: BinaryIO) -> int:
+    """Write a file of the bundle to `to`, a piece at a time; returns its bytes.
+
+    Raises: NotFound, TooLarge beyond LARGEST_FILE, Invalid when it is damaged. `to` then holds a part of it.
+    """
+    copied = 0
+    with _explained(name), bundle.open(name) as source:
+        while piece := source.read(_CHUNK):
+            copied += len(piece)
+            if copied > LARGEST_FILE:
+                bound = f"{LARGEST_FILE // 1024**2} MiB"
+                raise TooLarge(f"{name} has more than {bound}.", field="file", remedy="Send a smaller version.")
+            to.write(piece)
+    return copied
+
+
+def rows(bundle: Bundle) -> Iterator[Row | Problem]:
+    """What the bundle's manifest says of its files; without one, each picture is of a collection named like the bundle.
+
+    Problems of the bundle come first; a row whose file is missing becomes one. Raises as `manifest.read` does.
+    """
+    yield from bundle.problems
+    names = bundle.names()
+    manifests = [name for name in names if name in MANIFESTS]
+    if len(manifests) > 1:
+        raise Invalid(f"There are {' and '.join(manifests)}.", remedy="Keep one of them.")
+    if not manifests:
+        yield from _pictures(bundle, names)
+        return
+    there = frozenset(names)
+    for item in manifest.read(_content(bundle, manifests[0])):
+        if isinstance(item, Row) and item.file and _key(item.file) not in there:
+            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", file=item.file)
+        else:
+            yield item
+
+
+def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
+    number = 0
+    for name in names:
+        try:
+            with _explained(name), bundle.open(name) as file:
+                sniff(file.read(132))
+        except Invalid as error:
+            remedy = "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy
+            yield Problem(error.message, remedy, file=name)
+            continue
+        number += 1
+        checked = manifest.check({"collection": bundle.name, "file": name}, number)
+        if isinstance(checked, Row):
+            yield checked
+        else:
+            yield from checked
+
+
+def _content(bundle: Bundle, name: str) -> bytes:
+    """One byte more than allowed is enough to see that it is too large."""
+    with _explained(name), bundle.open(name) as file:
+        return file.read(manifest.LARGEST + 1)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """What zipfile raises while it reads a member, as ours."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise Invalid(f"{name} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
+
+
+def _get(files: dict[str, Entry], name: str) -> Entry:
+    try:
+        return files[_key(name)]
+    except KeyError:
+        raise NotFound(f"{name} is not there.", remedy="Check its name; case counts.") from None
+
+
+def _key(name: str) -> str:
+    """Names as one writes them: macOS stores them decomposed."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _hidden(part: str) -> bool:
+    """Also what systems leave behind: macOS' resource forks, Windows' thumbnails."""
+    return (part.startswith(".") and part != "..") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def _decoded(member: zipfile.ZipInfo) -> str:
+    """Names without the flag for UTF-8 are mostly UTF-8 all the same; zipfile takes them for code page 437."""
+    if not member.flag_bits & 0x800:
+        try:
+            return member.filename.encode("cp437").decode()
+        except UnicodeError:
+            pass
+    return member.filename
+
+
+def _refusal(member: zipfile.ZipInfo, name: str) -> Problem | None:
+    """Why this member is not read, if it is not. `name` may be anything."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or _DRIVE.match(name):
+        return Problem("Its name leads out of the zip.", "Make the zip with relative names.", file=name[:1000])
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return Problem("It is a link.", "Put the file itself into the zip.", file=name[:1000])
+    if member.flag_bits & 0x1:
+        return Problem("It is encrypted.", "Make the zip without a password.", file=name[:1000])
+    if member.file_size > LARGEST_FILE and name.rsplit("/", 1)[-1] not in MANIFESTS:
+        return Problem(f"It has more than {LARGEST_FILE // 1024**2} MiB.", "Send a smaller one.", file=name[:1000])
+    if member.file_size > max(BOMB_FROM, BOMB_RATIO * member.compress_size):
+        return Problem(
+            f"It unpacks to more than {BOMB_RATIO} times its size.", "Send it uncompressed.", file=name[:1000]
+        )
+    return None
+
+
+def _without_common_folder(files: dict[str, Entry]) -> dict[str, Entry]:
+    """A zip of one folder is read as that folder."""
+    tops = {name.split("/", 1)[0] for name in files}
+    if len(tops) != 1 or any("/" not in name for name in files):
+        return files
+    return {name.split("/", 1)[1]: file for name, file in files.items()}

@@ -1,0 +1,277 @@
+"""Figures come in, are corrected, are erased: the rules, over documents, files and workers."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from services.ingest.events import deleted, uploaded
+from services.ingest.manifest import Row
+from services.ingest.model import Figure, StoredArticle
+from services.ingest.renditions import Jpeg, render
+from services.ingest.submission import Correction, NewFigure, corrected
+from shared.blobs import Blobs
+from shared.clock import new_id, now
+from shared.documents.port import Collection, Documents, In, Page
+from shared.errors import Conflict, DeadlineExceeded, Duplicate, Erased, Invalid, NotFound
+from shared.events.envelope import Event
+from shared.events.image import Picture, Rendition
+from shared.workers import Workers
+
+RENDER_SECONDS: Final = 60.0
+MOST_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row: `problem` says why it was rejected, or in what the figure that is there differs."""
+
+    figure: Figure | None
+    created: bool = False
+    problem: Invalid | None = None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A row on its way in."""
+
+    new: NewFigure
+    article: StoredArticle
+    id: str = field(default_factory=new_id)
+    picture: Picture | None = None
+    technical: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Same image and label in an article: one figure. Without an image, the sender's id or the legend tells."""
+        row = self.new.row
+        content = self.new.upload or row.external_id or hashlib.sha256(row.legend.encode()).hexdigest()
+        return "|".join((self.article.id, content, row.label))
+
+
+class Figures:
+    """The figures of one store."""
+
+    def __init__(self, documents: Documents, blobs: Blobs, workers: Workers) -> None:
+        self._articles: Collection[StoredArticle] = documents.collection(StoredArticle)
+        self._figures: Collection[Figure] = documents.collection(Figure)
+        self._blobs = blobs
+        self._workers = workers
+
+    async def add(self, rows: Sequence[NewFigure], *, project: str, actor: str) -> list[Outcome]:
+        """Each row becomes a figure, is one already, or is rejected; in order. Adding the same rows again changes
+        nothing. Raises Unavailable when the store or the files cannot be reached; then nothing is known of the rows."""
+        articles = await self._articles_of(rows, project)
+        drafts = [_Draft(new, articles[_article_key(new.row)]) for new in rows]
+        known = await self._known(drafts)
+        problems = await asyncio.gather(*(self._picture(draft, known) for draft in drafts))
+        fresh = [
+            draft for draft, problem in zip(drafts, problems, strict=True) if problem is None and draft.key not in known
+        ]
+        figures = [_figure(draft, project, actor) for draft in fresh]
+        stored = await self._figures.insert_many(figures, [[uploaded(figure, revision=1)] for figure in figures])
+        by_draft = {draft.id: outcome for draft, outcome in zip(fresh, stored, strict=True)}
+        outcomes: list[Outcome] = []
+        for draft, problem in zip(drafts, problems, strict=True):
+            done = by_draft.get(draft.id)
+            if problem is not None:
+                outcomes.append(Outcome(None, problem=problem))
+            elif isinstance(done, Figure):
+                outcomes.append(Outcome(done, created=True))
+            else:
+                # There before, or another row of this batch (or request at the same time) came first.
+                holder = known.get(draft.key)
+                if holder is None and isinstance(done, Duplicate):
+                    holder = await self._figures.get(done.holder)
+                outcomes.append(Outcome(holder, problem=_difference(holder, draft.new.row) if holder else None))
+        for draft, outcome in zip(drafts, outcomes, strict=True):
+            await self._drop_dicom(draft, outcome)
+        return outcomes
+
+    async def get(self, id: str) -> Figure:
+        """Raises NotFound, Erased."""
+        return await self._figures.get(id)
+
+    async def page(self, *, project: str, article: str | None, after: str | None, limit: int) -> Page[Figure]:
+        """The newest first."""
+        where = {"project": project} if article is None else {"article.id": article}
+        return await self._figures.find(where, sort=["-created_at"], after=after, limit=limit)
+
+    async def articles(self, *, project: str, after: str | None, limit: int) -> Page[StoredArticle]:
+        return await self._articles.find({"project": project}, after=after, limit=limit)
+
+    async def correct(self, id: str, correction: Correction, *, version: int | None, actor: str) -> Figure:
+        """The figure with the corrected legend or metadata, as a new revision. Raises NotFound, Erased, Conflict."""
+        at = now()
+
+        def change(figure: Figure) -> tuple[Figure, Sequence[Event]]:
+            changed = figure.changed(**corrected(figure, correction))
+            if changed == figure:
+                return figure, ()
+            changed = changed.changed(updated_at=at, actor=actor)
+            return changed, [uploaded(changed, revision=figure.version + 1)]
+
+        try:
+            return await self._figures.update(id, change, version=version)
+        except Conflict as conflict:
+            theirs = await self._figures.get(id)
+            difference = {
+                name: {"yours": yours, "theirs": getattr(theirs, name)}
+                for name, yours in corrected(theirs, correction).items()
+                if yours != getattr(theirs, name)
+            }
+            raise Conflict(conflict.message, difference=difference) from conflict
+
+    async def erase(self, id: str, *, actor: str) -> None:
+        """Leaves a tombstone. Erasing twice is erasing once. Raises NotFound."""
+        try:
+            figure = await self._figures.get(id)
+        except Erased:
+            return
+        # Files first: dying in between leaves a figure that can be erased again, never files that nobody knows of.
+        if figure.picture is not None:
+            await self._drop_files(figure.picture)
+        event = deleted(id, project=figure.project, actor=actor, revision=figure.version + 1)
+        await self._figures.erase(id, [event])
+
+    async def _articles_of(self, rows: Sequence[NewFigure], project: str) -> dict[str, StoredArticle]:
+        """By `_article_key`, made where they are missing."""
+        wanted = {_article_key(new.row): new.row for new in rows}
+        found = await self._find_articles(list(wanted.values()), project)
+        missing = [row for key, row in wanted.items() if key not in found]
+        made = [
+            StoredArticle(
+                id=new_id(),
+                project=project,
+                doi=row.doi,
+                name=row.collection,
+                title=row.title,
+                journal=row.journal,
+                year=row.year,
+                created_at=now(),
+            )
+            for row in missing
+        ]
+        for row, outcome in zip(missing, await self._articles.insert_many(made), strict=True):
+            if isinstance(outcome, StoredArticle):
+                found[_article_key(row)] = outcome
+            elif isinstance(outcome, Duplicate):  # another request made it meanwhile
+                found[_article_key(row)] = await self._articles.get(outcome.holder)
+            else:
+                raise outcome
+        return found
+
+    async def _find_articles(self, rows: Sequence[Row], project: str) -> dict[str, StoredArticle]:
+        found: dict[str, StoredArticle] = {}
+        names: dict[str, list[str]] = {
+            "doi": [row.doi for row in rows if row.doi],
+            "name": [row.collection for row in rows if row.collection],
+        }
+        for column, values in names.items():
+            for start in range(0, len(values), MOST_AT_ONCE):
+                chosen = In(tuple(values[start : start + MOST_AT_ONCE]))
+                page = await self._articles.find({"project": project, column: chosen}, limit=MOST_AT_ONCE)
+                found.update((article.doi or f"name:{article.name}", article) for article in page.items)
+        return found
+
+    async def _known(self, drafts: Sequence[_Draft]) -> dict[str, Figure]:
+        keys = list({draft.key for draft in drafts})
+        found: dict[str, Figure] = {}
+        for start in range(0, len(keys), MOST_AT_ONCE):
+            chosen = In(tuple(keys[start : start + MOST_AT_ONCE]))
+            page = await self._figures.find({"key": chosen}, limit=MOST_AT_ONCE)
+            found.update((figure.key, figure) for figure in page.items)
+        return found
+
+    async def _picture(self, draft: _Draft, known: dict[str, Figure]) -> Invalid | None:
+        """Renders the draft's image; says what is wrong with it, if anything is."""
+        upload = draft.new.upload
+        if upload is None or draft.key in known:
+            return None
+        try:
+            async with self._blobs.local(upload) as path:
+                with tempfile.TemporaryDirectory(prefix="render-") as folder:
+                    rendered = await self._workers.run(render, str(path), folder, timeout=RENDER_SECONDS)
+                    display, thumbnail = [await self._keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
+        except Invalid as problem:
+            return problem
+        except NotFound:
+            return Invalid("The file is not there.", field="upload", remedy="Upload it again, then send the row again.")
+        except DeadlineExceeded:
+            return Invalid(
+                f"The image could not be rendered within {RENDER_SECONDS:.0f} s.",
+                field="file",
+                remedy="Send a smaller or simpler image.",
+            )
+        dicom = rendered.format == "dicom"
+        draft.picture = Picture(
+            # A DICOM file is often named after the patient.
+            file=f"{upload[:16]}.dcm" if dicom else draft.new.row.file,
+            sha256=upload,
+            format=rendered.format,
+            width=rendered.width,
+            height=rendered.height,
+            display=display,
+            thumbnail=thumbnail,
+        )
+        draft.technical = rendered.technical
+        return None
+
+    async def _keep(self, jpeg: Jpeg) -> Rendition:
+        blob = await self._blobs.put_file(Path(jpeg.path))
+        return Rendition(
+            blob=blob.sha256, media_type=jpeg.media_type, width=jpeg.width, height=jpeg.height, bytes=blob.bytes
+        )
+
+    async def _drop_dicom(self, draft: _Draft, outcome: Outcome) -> None:
+        """A DICOM original is not kept: it may name the patient. It goes once its figure is stored."""
+        figure = outcome.figure
+        if draft.new.upload and figure and figure.picture and figure.picture.format == "dicom":
+            await self._blobs.delete(draft.new.upload)
+
+    async def _drop_files(self, picture: Picture) -> None:
+        """Unless another figure shows the same image."""
+        if await self._figures.count({"picture.sha256": picture.sha256}) > 1:
+            return
+        for blob in (picture.display.blob, picture.thumbnail.blob, picture.sha256):
+            await self._blobs.delete(blob)
+
+
+def _article_key(row: Row) -> str:
+    return row.doi or f"name:{row.collection}"
+
+
+def _figure(draft: _Draft, project: str, actor: str) -> Figure:
+    row, at = draft.new.row, now()
+    return Figure(
+        id=draft.id,
+        project=project,
+        key=draft.key,
+        article=draft.article.reference(),
+        label=row.label,
+        legend=row.legend,
+        legend_kind="legend" if row.legend else "none",
+        language=row.language,
+        picture=draft.picture,
+        technical=draft.technical,
+        external_id=row.external_id,
+        patient_group=row.patient_group,
+        study_group=row.study_group,
+        actor=actor,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _difference(figure: Figure, row: Row) -> Invalid | None:
+    names = [name for name in ("legend", "language", "external_id") if getattr(figure, name) != getattr(row, name)]
+    if not names:
+        return None
+    return Invalid(
+        f"The figure is there already, with another {' and '.join(names).replace('_', ' ')}; it was left as it is.",
+        field=names[0],
+        remedy=f"To correct it: PATCH /api/v1/figures/{figure.id}.",
+    )

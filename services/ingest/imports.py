@@ -1,0 +1,209 @@
+"""Imports: rows in order, from a sender or out of an archive, each created, found there already, or rejected.
+
+A job remembers up to which row it is done. Rows that come again change nothing, so a sender that lost an answer sends
+them again, and a server that died reads its archive on from where it was.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import structlog
+
+from services.ingest import archive
+from services.ingest.archive import Bundle, Zip
+from services.ingest.figures import Figures, Outcome
+from services.ingest.manifest import Problem, Row
+from services.ingest.model import Import, Reject
+from services.ingest.submission import NewFigure, refusal, submitted
+from shared.blobs import Blobs
+from shared.clock import new_id, now
+from shared.documents.port import Collection, Documents, Page
+from shared.errors import Invalid, PermanentError
+from shared.events.envelope import Event, event_id
+
+BATCH: Final = 16
+RETRY_SECONDS: Final = 5.0
+
+log = structlog.get_logger()
+
+Result: TypeAlias = tuple[int, str, Outcome]  # row, file, what became of it
+
+
+class Imports:
+    """The imports of one store. `start` goes on with archives that a dead process left unfinished."""
+
+    def __init__(self, documents: Documents, blobs: Blobs, figures: Figures) -> None:
+        self._jobs: Collection[Import] = documents.collection(Import)
+        self._rejects: Collection[Reject] = documents.collection(Reject)
+        self._blobs = blobs
+        self._figures = figures
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        for job in (await self._jobs.find({"state": "running"}, limit=1000)).items:
+            if job.archive is not None:
+                self._follow(job.id)
+
+    async def stop(self) -> None:
+        """Archives are read on from where they were at the next start."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def begin(
+        self, name: str, *, project: str, actor: str, total: int | None = None, archive: str | None = None
+    ) -> Import:
+        """A new job; with an archive (its content hash), one that runs by itself."""
+        job = Import(
+            id=new_id(),
+            project=project,
+            name=name,
+            total=total,
+            archive=archive,
+            actor=actor,
+            created_at=now(),
+            updated_at=now(),
+        )
+        job = await self._jobs.insert(job)
+        if archive is not None:
+            self._follow(job.id)
+        return job
+
+    async def rows(self, id: str, rows: Sequence[Mapping[str, Any]], *, actor: str) -> list[tuple[int, Outcome]]:
+        """What became of each row. Raises NotFound; Invalid when the rows of this job come out of its archive, or have
+        no numbers."""
+        job = await self._jobs.get(id)
+        if job.archive is not None:
+            raise Invalid("This import reads its own archive.", remedy="Begin another import for these rows.")
+        results: list[Result | None] = []
+        wanted: list[NewFigure] = []
+        for values in rows:
+            number = values.get("row")
+            if not isinstance(number, int) or not 1 <= number <= 1_000_000_000:
+                raise Invalid("Each row needs its number.", field="row", remedy='Add "row", counting from 1.')
+            try:
+                wanted.append(submitted(values, number))
+                results.append(None)
+            except Invalid as problem:
+                results.append((number, str(values.get("file", ""))[:1000], Outcome(None, problem=problem)))
+        added = iter(
+            _results(wanted, await self._figures.add(wanted, project=job.project, actor=actor)) if wanted else ()
+        )
+        done = [result if result is not None else next(added) for result in results]
+        last = max(number for number, _, _ in done)
+        await self._record(job.id, done, after=last, counted=[r for r in done if r[0] >= job.next_row])
+        return [(number, outcome) for number, _, outcome in done]
+
+    async def get(self, id: str) -> Import:
+        """Raises NotFound."""
+        return await self._jobs.get(id)
+
+    async def page(self, *, project: str, after: str | None, limit: int) -> Page[Import]:
+        """The newest first."""
+        return await self._jobs.find({"project": project}, sort=["-created_at"], after=after, limit=limit)
+
+    async def rejects(self, id: str, *, after: str | None, limit: int) -> Page[Reject]:
+        """In order of rows. Raises NotFound."""
+        job = await self._jobs.get(id)
+        return await self._rejects.find({"job": job.id}, sort=["row"], after=after, limit=limit)
+
+    def _follow(self, id: str) -> None:
+        task = asyncio.create_task(self._run(id), name=f"import {id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, id: str) -> None:
+        """Until it is done, or something about the archive itself is wrong for good."""
+        while True:
+            try:
+                await self._read_archive(await self._jobs.get(id))
+                return
+            except PermanentError as error:
+                problem = str(error)
+                await self._jobs.update(id, lambda job: (job.changed(state="failed", problem=problem), ()))  # noqa: B023
+                return
+            except Exception:  # a full disk, a store that is away: the import waits
+                log.exception("import waits", import_id=id)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _read_archive(self, job: Import) -> None:
+        assert job.archive is not None  # noqa: S101 - only such jobs are followed
+        async with self._blobs.local(job.archive) as path:
+            bundle = await asyncio.to_thread(Zip, path, name=job.name)
+            with bundle:
+                items = await asyncio.to_thread(lambda: list(archive.rows(bundle)))
+                await self._jobs.update(job.id, lambda old: (old.changed(total=len(items)), ()))
+                for start in range(job.next_row, len(items) + 1, BATCH):
+                    results = await self._add(bundle, items[start - 1 : start - 1 + BATCH], job)
+                    await self._record(job.id, results, after=start + len(results) - 1, counted=results)
+        await self._jobs.update(job.id, lambda old: (old.changed(state="done"), ()))
+        await self._blobs.delete(job.archive)
+
+    async def _add(self, bundle: Bundle, items: Sequence[Row | Problem], job: Import) -> list[Result]:
+        results: list[Result | None] = []
+        wanted: list[NewFigure] = []
+        for item in items:
+            if isinstance(item, Problem):
+                outcome = Outcome(None, problem=refusal(item))
+                results.append((item.row or 0, item.file, outcome))
+                continue
+            try:
+                wanted.append(NewFigure(item, await self._unpack(bundle, item.file) if item.file else None))
+                results.append(None)
+            except Invalid as problem:
+                results.append((item.number, item.file, Outcome(None, problem=problem)))
+        added = iter(_results(wanted, await self._figures.add(wanted, project=job.project, actor=job.actor)))
+        return [result if result is not None else next(added) for result in results]
+
+    async def _unpack(self, bundle: Bundle, name: str) -> str:
+        def write(path: Path) -> None:
+            with path.open("wb") as out:
+                archive.copy(bundle, name, out)
+
+        with tempfile.TemporaryDirectory(prefix="unpack-") as folder:
+            path = Path(folder, "member")
+            await asyncio.to_thread(write, path)
+            return (await self._blobs.put_file(path)).sha256
+
+    async def _record(self, id: str, results: Sequence[Result], *, after: int, counted: Sequence[Result]) -> None:
+        """Rejects first: dying in between repeats the rows, which changes nothing."""
+        rejects = [
+            Reject(
+                id=event_id("ingest", "reject", id, row, file, outcome.problem.message),
+                job=id,
+                row=row,
+                file=file,
+                field=outcome.problem.field,
+                problem=outcome.problem.message,
+                remedy=outcome.problem.remedy,
+            )
+            for row, file, outcome in results
+            if outcome.figure is None and outcome.problem is not None
+        ]
+        await self._rejects.insert_many(rejects)  # a Duplicate is the same row, sent again
+
+        def change(job: Import) -> tuple[Import, Sequence[Event]]:
+            if after < job.next_row:
+                return job, ()
+            created = job.created + sum(outcome.created for _, _, outcome in counted)
+            rejected = job.rejected + sum(outcome.figure is None for _, _, outcome in counted)
+            existing = job.existing + len(counted) - (created - job.created) - (rejected - job.rejected)
+            done = job.archive is None and job.total is not None and created + existing + rejected >= job.total
+            changed = job.changed(
+                next_row=after + 1,
+                created=created,
+                existing=existing,
+                rejected=rejected,
+                state="done" if done else job.state,
+                updated_at=now(),
+            )
+            return changed, ()
+
+        await self._jobs.update(id, change)
+
+
+def _results(wanted: Sequence[NewFigure], outcomes: Sequence[Outcome]) -> list[Result]:
+    return [(new.row.number, new.row.file, outcome) for new, outcome in zip(wanted, outcomes, strict=True)]

@@ -1,0 +1,48 @@
+"""ingest, wired: articles and collections, figures, imports."""
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp
+
+from services.ingest.api import router
+from services.ingest.figures import Figures
+from services.ingest.imports import Imports
+from shared.bus.port import Subscription
+from shared.engine import Engine
+from shared.events.envelope import Event
+from shared.events.image import ImageDeleted
+from shared.http import door
+from shared.workers import Workers
+
+
+class Ingest:
+    """Implements `shared.service.Service`."""
+
+    name = "ingest"
+
+    def __init__(self, engine: Engine, workers: Workers) -> None:
+        self._bus = engine.bus
+        figures = Figures(engine.documents, engine.blobs, workers)
+        self._imports = Imports(engine.documents, engine.blobs, figures)
+        self.app: ASGIApp | None = door(
+            "ingest",
+            router(figures, self._imports, engine),
+            signer=engine.signer,
+            description="Articles and collections, figures, imports.",
+        )
+        self.subscriptions = (Subscription("ingest.erasure", (ImageDeleted,), self._forget),)
+
+    async def start(self) -> None:
+        await self._imports.start()
+
+    async def stop(self) -> None:
+        await self._imports.stop()
+
+    async def _forget(self, events: Sequence[Event]) -> None:
+        """What the log still says of erased figures goes too."""
+        await self._bus.forget([event.figure for event in events])
+
+
+def build(engine: Engine, *, workers: int) -> Ingest:
+    """`workers`: processes that render images; 0 takes one a core."""
+    return Ingest(engine, Workers(workers or None))

@@ -1,0 +1,86 @@
+"""The HTTP door: the vocabularies in use and their concepts."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from shared.events.recommendation import Axis
+from shared.http import CallerDep, PageOf
+from shared.vocabulary.artefact import Concept, Vocabularies
+from shared.vocabulary.lookup import LONGEST_QUERY, complete, describe
+
+
+class VocabularyView(BaseModel):
+    """An ontology in use."""
+
+    ontology: str
+    version: str
+
+
+class ConceptView(BaseModel):
+    """A concept."""
+
+    iri: str | None
+    curie: str
+    label: str
+    ontology: str
+    vocabulary_version: str
+    axis: Axis | None
+
+
+class FoundConcept(ConceptView):
+    """A concept with the name that matched, and that name's scope."""
+
+    name: str
+    scope: str
+
+
+class ConceptDetail(ConceptView):
+    """A concept with all its names (name, scope) and its parents."""
+
+    names: list[tuple[str, str]]
+    parents: list[ConceptView]
+
+
+def router(vocabularies: Callable[[], Vocabularies]) -> APIRouter:
+    """`vocabularies` raises Unavailable while they are being loaded."""
+    routes = APIRouter()
+
+    @routes.get("/api/v1/vocabularies", summary="The ontologies in use, with their versions")
+    async def list_vocabularies(caller: CallerDep) -> PageOf[VocabularyView]:
+        caller.require("vocabulary.read")
+        versions = vocabularies().versions
+        return PageOf(items=[VocabularyView(ontology=name, version=version) for name, version in versions.items()])
+
+    @routes.get("/api/v1/concepts", summary="Concepts by the beginnings of the words of their names")
+    def find_concepts(
+        caller: CallerDep,
+        q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, examples=["hippoc"])],
+        axis: Axis | None = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    ) -> PageOf[FoundConcept]:
+        caller.require("vocabulary.read")
+        found = complete(vocabularies(), q, axis=axis, limit=limit)
+        return PageOf(items=[FoundConcept(**_fields(one.concept), name=one.name, scope=one.scope) for one in found])
+
+    @routes.get("/api/v1/concepts/{curie}", summary="A concept by its CURIE, such as UBERON:0001954")
+    def get_concept(caller: CallerDep, curie: str, ontology: str | None = None) -> ConceptDetail:
+        caller.require("vocabulary.read")
+        entry = describe(vocabularies(), curie, ontology=ontology)
+        parents = [ConceptView(**_fields(parent)) for parent in entry.parents]
+        return ConceptDetail(**_fields(entry.concept), names=entry.names, parents=parents)
+
+    return routes
+
+
+def _fields(concept: Concept) -> dict[str, str | None]:
+    return {
+        "iri": concept.iri,
+        "curie": concept.curie,
+        "label": concept.label,
+        "ontology": concept.ontology,
+        "vocabulary_version": concept.version,
+        "axis": concept.axis,
+    }

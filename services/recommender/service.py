@@ -1,0 +1,123 @@
+"""recommender, wired: an annotator over the vocabularies, between two events."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import structlog
+from starlette.types import ASGIApp
+
+from services.recommender.api import router
+from services.recommender.consumers import Maker, ready
+from services.recommender.local import LocalAnnotator
+from services.recommender.memory import Remembering
+from services.recommender.model import Generation
+from services.recommender.recommend import Outcome, outcome, refusal
+from shared.bus.port import Subscription
+from shared.documents.port import Collection
+from shared.engine import Engine
+from shared.errors import Unavailable
+from shared.events.envelope import Event
+from shared.events.image import ImageDeleted
+from shared.events.legend import LegendTokenized
+from shared.http import door
+from shared.vocabulary.artefact import Vocabularies
+
+CURRENT = "current"
+
+log = structlog.get_logger()
+
+
+class Recommender:
+    """Implements `shared.service.Service`. Vocabularies load in the background (seconds when they are compiled for the
+    first time); until then events wait, and readiness says for what."""
+
+    name = "recommender"
+
+    def __init__(self, engine: Engine, load: Callable[[], Vocabularies]) -> None:
+        self._load = load
+        self._bus = engine.bus
+        self._generations: Collection[Generation] = engine.documents.collection(Generation)
+        self._vocabularies: Vocabularies | None = None
+        self._annotator: Remembering | None = None
+        self._maker: Maker | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self.app: ASGIApp | None = door(
+            "recommender",
+            router(self._loaded),
+            signer=engine.signer,
+            description="Vocabularies, concepts, recommendations.",
+        )
+        self.subscriptions = (
+            Subscription("recommender", (LegendTokenized,), self._recommend, batch=50),
+            Subscription("recommender.erasure", (ImageDeleted,), self._forget),
+        )
+
+    async def start(self) -> None:
+        self._loading = asyncio.create_task(self._prepare(), name="load vocabularies")
+
+    async def stop(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+
+    async def _prepare(self) -> None:
+        try:
+            vocabularies = await asyncio.to_thread(self._load)
+        except Exception:
+            log.exception("vocabularies cannot be loaded")
+            raise
+        annotator = LocalAnnotator(vocabularies)
+        generation = await self._generations.update(
+            CURRENT,
+            lambda old: (
+                old
+                if old.annotator == annotator.version
+                else old.changed(
+                    number=old.number + 1, annotator=annotator.version, vocabularies=vocabularies.versions
+                ),
+                (),
+            ),
+            initial=Generation(id=CURRENT),
+        )
+        self._maker = Maker(generation.number, annotator.version, vocabularies.versions)
+        self._annotator = Remembering(annotator)
+        self._vocabularies = vocabularies
+        log.info("vocabularies loaded", concepts=len(vocabularies), generation=generation.number)
+
+    def _loaded(self) -> Vocabularies:
+        if self._vocabularies is None:
+            failed = self._loading is not None and self._loading.done()
+            raise Unavailable(
+                "vocabularies",
+                "The vocabularies could not be loaded." if failed else "The vocabularies are being loaded.",
+                remedy="See the server's log." if failed else "Try again in a few seconds.",
+            )
+        return self._vocabularies
+
+    async def _recommend(self, events: Sequence[Event]) -> None:
+        self._loaded()
+        async with self._one_at_a_time:
+            made = await asyncio.to_thread(self._made, cast("Sequence[LegendTokenized]", events))
+        await self._bus.publish(made)
+
+    def _made(self, causes: Sequence[LegendTokenized]) -> list[Event]:
+        annotator, maker = self._annotator, self._maker
+        assert annotator is not None and maker is not None  # noqa: S101, PT018 - set before the vocabularies are
+        refused: dict[str, Outcome | None] = {cause.id: refusal(cause.analysis) for cause in causes}
+        asked = [cause for cause in causes if refused[cause.id] is None]
+        annotations = annotator.annotate([cause.analysis for cause in asked])
+        found = {cause.id: outcome(cause.figure, of_it) for cause, of_it in zip(asked, annotations, strict=True)}
+        return [ready(cause, refused[cause.id] or found[cause.id], maker) for cause in causes]
+
+    async def _forget(self, events: Sequence[Event]) -> None:
+        """What is remembered of texts goes when figures are erased."""
+        if self._annotator is not None:
+            async with self._one_at_a_time:
+                self._annotator.forget()
+
+
+def build(engine: Engine, *, load: Callable[[], Vocabularies]) -> Recommender:
+    """`load` gives the vocabularies; it may take seconds and runs in a thread."""
+    return Recommender(engine, load)
