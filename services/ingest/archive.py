@@ -14,7 +14,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, Self, TypeVar
 
@@ -268,19 +268,21 @@ def _hidden(part: str) -> bool:
 
 
 def _decoded(member: zipfile.ZipInfo) -> str:
-    """Names without the flag for UTF-8 are mostly UTF-8 all the same; zipfile takes them for code page 437."""
+    """Names without the flag for UTF-8 are mostly UTF-8 all the same; zipfile takes them for code page 437.
+
+    Some programs for Windows divide folders by a backslash, against the specification (APPNOTE 4.4.17.1).
+    """
+    name = member.filename
     if not member.flag_bits & 0x800:
-        try:
-            return member.filename.encode("cp437").decode()
-        except UnicodeError:
-            pass
-    return member.filename
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode()
+    return name.replace("\\", "/")
 
 
 def _refusal(member: zipfile.ZipInfo, name: str) -> Problem | None:
     """Why this member is not read, if it is not. `name` may be anything."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or _DRIVE.match(name):
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
         return Problem("Its name leads out of the zip.", "Make the zip with relative names.", file=name[:1000])
     if stat.S_ISLNK(member.external_attr >> 16):
         return Problem("It is a link.", "Put the file itself into the zip.", file=name[:1000])
