@@ -147,8 +147,8 @@ class AsyncClient:
         return await self.send(calls.start_import(name, total))
 
     async def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
-        """Takes in at most 200 rows; sending a row twice creates its figure once."""
-        return (await self.send(calls.import_rows(id, rows))).results
+        """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
+        return (await self.send(calls.import_rows(id, rows))).items
 
     async def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""
@@ -173,7 +173,7 @@ class AsyncClient:
         """Concepts whose names fit, best first."""
         return (await self.send(calls.concepts(words, axis=axis, limit=limit))).items
 
-    async def concept(self, curie: str) -> m.Concept:
+    async def concept(self, curie: str) -> m.ConceptDetail:
         return await self.send(calls.concept(curie))
 
     # --- assignments
@@ -181,12 +181,13 @@ class AsyncClient:
     async def recommendations(self, figure: str) -> m.Recommendations:
         return await self.send(calls.recommendations(figure))
 
-    async def assign(self, **body: Any) -> list[m.AssignmentSummary]:
-        """`annotator`, `reviewer` (persons) and `figures` (ids) or `article` (id)."""
-        return (await self.send(calls.assign(body))).items
+    async def assign(self, **body: Any) -> m.Assigned:
+        """`annotator`, `reviewer` (persons) and one of `figures` (ids), `article` (id), `all_unassigned` (True)."""
+        return await self.send(calls.assign(body))
 
-    def assignments(self, *, state: str = "") -> AsyncIterator[m.AssignmentSummary]:
-        return self.pages(calls.assignments(state=state))
+    def assignments(self, **filters: Any) -> AsyncIterator[m.AssignmentSummary]:
+        """`filters`: state, relation (own, review, any), figure, article."""
+        return self.pages(calls.assignments(**filters))
 
     async def assignment(self, id: str) -> m.Assignment:
         return await self.send(calls.assignment(id))
@@ -220,8 +221,8 @@ class AsyncClient:
             export = await self.export(id)
             if export.state == "done":
                 return export
-            if export.state == "failed":
-                raise Failed(f"The export failed. {export.reason}".strip())
+            if export.state != "running":
+                raise Failed(f"The export {export.state}. {export.problem}".strip())
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(wait)
@@ -242,8 +243,8 @@ class AsyncClient:
             raise unreachable(self._http.base_url, error) from error
         return size
 
-    async def search(self, words: str = "", **filters: Any) -> m.SearchResult:
-        """`filters`: axis, tag, doi, status, offset, limit."""
+    async def search(self, words: str = "", **filters: Any) -> m.Found:
+        """`filters`: axis, tag, doi, collection, status, offset, limit."""
         return await self.send(calls.search(words, **filters))
 
     # --- the system

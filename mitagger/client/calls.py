@@ -13,7 +13,6 @@ from mitagger.client.errors import NotMitagger
 T = TypeVar("T")
 
 API = "/api/v1"
-ROWS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +179,8 @@ def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.
     return _get("/concepts", m.Page[m.Concept], q=words, axis=axis, limit=limit)
 
 
-def concept(curie: str) -> Call[m.Concept]:
-    return _get(f"/concepts/{_id(curie)}", m.Concept)
+def concept(curie: str) -> Call[m.ConceptDetail]:
+    return _get(f"/concepts/{_id(curie)}", m.ConceptDetail)
 
 
 # --- assignments
@@ -191,12 +190,12 @@ def recommendations(figure: str) -> Call[m.Recommendations]:
     return _get(f"/figures/{_id(figure)}/recommendations", m.Recommendations)
 
 
-def assign(body: Mapping[str, Any]) -> Call[m.Page[m.AssignmentSummary]]:
-    return _post("/assignments", m.Page[m.AssignmentSummary], dict(body))
+def assign(body: Mapping[str, Any]) -> Call[m.Assigned]:
+    return _post("/assignments", m.Assigned, dict(body))
 
 
-def assignments(*, state: str = "", limit: int | None = None) -> Call[m.Page[m.AssignmentSummary]]:
-    return _get("/assignments", m.Page[m.AssignmentSummary], state=state, limit=limit)
+def assignments(**filters: Any) -> Call[m.Page[m.AssignmentSummary]]:
+    return _get("/assignments", m.Page[m.AssignmentSummary], **filters)
 
 
 def assignment(id: str) -> Call[m.Assignment]:
@@ -235,8 +234,8 @@ def export(id: str) -> Call[m.Export]:
     return _get(f"/exports/{_id(id)}", m.Export)
 
 
-def search(words: str, **filters: Any) -> Call[m.SearchResult]:
-    return _get("/search", m.SearchResult, q=words, **filters)
+def search(words: str, **filters: Any) -> Call[m.Found]:
+    return _get("/search", m.Found, q=words, **filters)
 
 
 # --- the system

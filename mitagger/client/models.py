@@ -11,6 +11,9 @@ Role: TypeAlias = Literal["administrator", "annotator", "reviewer", "service"]
 ExportFormat: TypeAlias = Literal["csv", "xml"]
 RecommendationState: TypeAlias = Literal["pending", "ready", "none_found", "no_text", "language_unsupported", "failed"]
 
+AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved"]
+FigureStatus: TypeAlias = Literal["new", "provisional", "returned", "approved"]
+
 T = TypeVar("T")
 
 
@@ -113,9 +116,9 @@ class RowProblem(Answer):
 
 
 class RowResult(Answer):
-    """What became of a row."""
+    """What became of a row. `problem` says why it was rejected, or in what the figure that was there differs."""
 
-    row: int | None
+    row: int
     figure: str | None = None
     status: Literal["created", "existing", "rejected"]
     problem: RowProblem | None = None
@@ -124,7 +127,7 @@ class RowResult(Answer):
 class RowResults(Answer):
     """What became of the rows of one call, in their order."""
 
-    results: list[RowResult]
+    items: list[RowResult]
 
 
 class Import(Answer):
@@ -138,15 +141,16 @@ class Import(Answer):
     existing: int = 0
     rejected: int = 0
     next_row: int = 0
+    problem: str = ""
 
 
 class Reject(Answer):
     """A row that stayed out, with file, field and remedy."""
 
-    row: int | None = None
+    row: int
     file: str = ""
     field: str = ""
-    detail: str = ""
+    problem: str
     remedy: str = ""
 
 
@@ -154,29 +158,30 @@ class Reject(Answer):
 
 
 class Vocabulary(Answer):
-    """An ontology in one version."""
+    """An ontology in use."""
 
-    name: str
+    ontology: str
     version: str
-    title: str = ""
-    concepts: int = 0
-    names: int = 0
-    axes: list[str] = []
 
 
 class Concept(Answer):
-    """A concept of a vocabulary."""
+    """A concept found. `name` is the name that matched, of this `scope`."""
 
     curie: str
     iri: str | None = None
     label: str
     ontology: str
-    axis: str | None = None
-    vocabulary_version: str = ""
-    match: str = ""
-    score: float | None = None
-    synonyms: list[Any] = []
-    parents: list[Any] = []
+    axis: Axis | None = None
+    vocabulary_version: str
+    name: str = ""
+    scope: str = ""
+
+
+class ConceptDetail(Concept):
+    """A concept with all its names (each with its scope) and its parents."""
+
+    names: list[tuple[str, str]] = []
+    parents: list[Concept] = []
 
 
 class Span(Answer):
@@ -185,6 +190,14 @@ class Span(Answer):
     start: int
     end: int
     text: str
+
+
+class Mark(Answer):
+    """What was decided of a recommendation."""
+
+    kind: Literal["accept", "reject", "add", "withdraw"]
+    key: str
+    reason: str | None = None
 
 
 class Recommendation(Answer):
@@ -203,7 +216,7 @@ class Recommendation(Answer):
     match: str = ""
     score: float
     why: str = ""
-    decision: Any = None
+    decision: Mark | None = None
 
 
 class Recommendations(Answer):
@@ -211,8 +224,10 @@ class Recommendations(Answer):
 
     state: RecommendationState
     reason: str = ""
-    revision: int = 0
-    generation: int = 0
+    revision: int | None = None
+    generation: int | None = None
+    annotator: str | None = None
+    vocabularies: dict[str, str] = {}
     items: list[Recommendation] = []
 
 
@@ -249,7 +264,30 @@ class AssignedFigure(Answer):
     external_id: str | None = None
     display_url: str | None = None
     thumbnail_url: str | None = None
-    panels: list[Any] = []
+    width: int | None = None
+    height: int | None = None
+    panels: list[str] = []
+
+
+class Decided(Answer):
+    """The decision that stands on a key; `tag` is what was accepted, rejected, added or withdrawn."""
+
+    key: str
+    kind: Literal["accept", "reject", "add", "withdraw"]
+    recommendation: str | None = None
+    reason: str | None = None
+    decided_at: datetime
+    tag: Tag
+
+
+class Review(Answer):
+    """The last verdict; `round` counts them."""
+
+    round: int
+    verdict: Literal["approved", "returned"]
+    comment: str = ""
+    reviewer: str
+    decided_at: datetime
 
 
 class Assignment(Answer):
@@ -260,68 +298,118 @@ class Assignment(Answer):
     figure: AssignedFigure
     annotator: str
     reviewer: str
-    state: Literal["open", "submitted", "returned", "approved"]
+    state: AssignmentState
     recommendations: Recommendations
     tags: list[Tag] = []
-    decisions: list[dict[str, Any]] = []
+    decisions: list[Decided] = []
     no_tag_applies: bool = False
     comment: str = ""
-    review: dict[str, Any] | None = None
+    review: Review | None = None
+
+
+class FigureReference(Answer):
+    """A figure in a list."""
+
+    id: str
+    article: Article
+    label: str = ""
+    language: str | None = None
+    external_id: str | None = None
+    thumbnail_url: str | None = None
 
 
 class AssignmentSummary(Answer):
-    """An assignment in a list."""
+    """An assignment in a list; `tags` and `decisions` are numbers. `figure` is null when it was just erased."""
 
     id: str
     version: int
-    figure: Any
+    figure: FigureReference | None
     annotator: str
     reviewer: str
-    state: Literal["open", "submitted", "returned", "approved"]
+    state: AssignmentState
+    tags: int = 0
+    decisions: int = 0
+    no_tag_applies: bool = False
+    comment: str = ""
+
+
+class NewAssignment(Answer):
+    """An assignment that was made."""
+
+    id: str
+    figure: str
+
+
+class Assigned(Answer):
+    """What was assigned. `existing` figures had this annotator already. `more`: send the same again for the rest."""
+
+    created: int
+    existing: int
+    more: bool
+    items: list[NewAssignment]
 
 
 class HistoryEntry(Answer):
-    """A step in the life of an assignment: who did what, when."""
+    """A step in the life of an assignment; `number` is the version that it made."""
 
-    version: int
+    number: int
     at: datetime
     actor: str
     action: str
+    state: AssignmentState
+    comment: str = ""
+    decisions: list[Decided] = []
 
 
 # --- results
 
 
 class Export(Answer):
-    """A job that writes the tags to a file; `url` is there when it is done."""
+    """A job that writes figures and tags to a file; `url` is there when it is done. `problem` says why it failed."""
 
     id: str
-    state: Literal["pending", "running", "done", "failed"]
-    format: ExportFormat | None = None
-    rows: int | None = None
+    format: ExportFormat
+    statuses: list[FigureStatus]
+    state: Literal["running", "done", "failed", "withdrawn"]
+    rows: int
+    bytes: int
+    file_name: str
     url: str | None = None
-    reason: str = ""
+    problem: str = ""
+    created_at: datetime
 
 
-class SearchHit(Answer):
-    """A figure found."""
+class FoundTag(Answer):
+    """A tag of a figure that was found; a provisional one is not reviewed yet."""
+
+    axis: Axis
+    label: str
+    curie: str | None = None
+    provisional: bool = False
+
+
+class FoundFigure(Answer):
+    """A figure that was found; `snippet` is plain text around the match."""
 
     figure: str
-    label: str = ""
-    legend: str = ""
+    article: str
     doi: str | None = None
     collection: str | None = None
     title: str = ""
-    status: str = ""
-    tags: list[dict[str, Any]] = []
+    label: str = ""
+    status: FigureStatus
+    language: str | None = None
+    snippet: str = ""
+    tags: list[FoundTag] = []
 
 
-class SearchResult(Answer):
-    """Figures found, best first; `facets` counts tags by axis."""
+class Found(Answer):
+    """Best match first. `facets`: axis, tag label, number of figures found that carry it."""
 
     total: int
-    hits: list[SearchHit]
-    facets: dict[str, Any] = {}
+    offset: int
+    items: list[FoundFigure]
+    facets: dict[Axis, dict[str, int]] = {}
 
 
 # --- the system
@@ -384,6 +472,6 @@ class Status(Answer):
     ready: bool
     problems: list[str] = []
     services: list[str] = []
-    counts: dict[str, dict[str, int]] = {}
+    figures: dict[str, int] = {}
     progress: list[Progress] = []
     dead_letters: int = 0

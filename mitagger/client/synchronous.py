@@ -144,8 +144,8 @@ class Client:
         return self.send(calls.start_import(name, total))
 
     def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
-        """Takes in at most 200 rows; sending a row twice creates its figure once."""
-        return self.send(calls.import_rows(id, rows)).results
+        """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
+        return self.send(calls.import_rows(id, rows)).items
 
     def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""
@@ -170,7 +170,7 @@ class Client:
         """Concepts whose names fit, best first."""
         return self.send(calls.concepts(words, axis=axis, limit=limit)).items
 
-    def concept(self, curie: str) -> m.Concept:
+    def concept(self, curie: str) -> m.ConceptDetail:
         return self.send(calls.concept(curie))
 
     # --- assignments
@@ -178,12 +178,13 @@ class Client:
     def recommendations(self, figure: str) -> m.Recommendations:
         return self.send(calls.recommendations(figure))
 
-    def assign(self, **body: Any) -> list[m.AssignmentSummary]:
-        """`annotator`, `reviewer` (persons) and `figures` (ids) or `article` (id)."""
-        return self.send(calls.assign(body)).items
+    def assign(self, **body: Any) -> m.Assigned:
+        """`annotator`, `reviewer` (persons) and one of `figures` (ids), `article` (id), `all_unassigned` (True)."""
+        return self.send(calls.assign(body))
 
-    def assignments(self, *, state: str = "") -> Iterator[m.AssignmentSummary]:
-        return self.pages(calls.assignments(state=state))
+    def assignments(self, **filters: Any) -> Iterator[m.AssignmentSummary]:
+        """`filters`: state, relation (own, review, any), figure, article."""
+        return self.pages(calls.assignments(**filters))
 
     def assignment(self, id: str) -> m.Assignment:
         return self.send(calls.assignment(id))
@@ -217,8 +218,8 @@ class Client:
             export = self.export(id)
             if export.state == "done":
                 return export
-            if export.state == "failed":
-                raise Failed(f"The export failed. {export.reason}".strip())
+            if export.state != "running":
+                raise Failed(f"The export {export.state}. {export.problem}".strip())
             if time.monotonic() > deadline:
                 break
             time.sleep(wait)
@@ -239,8 +240,8 @@ class Client:
             raise unreachable(self._http.base_url, error) from error
         return size
 
-    def search(self, words: str = "", **filters: Any) -> m.SearchResult:
-        """`filters`: axis, tag, doi, status, offset, limit."""
+    def search(self, words: str = "", **filters: Any) -> m.Found:
+        """`filters`: axis, tag, doi, collection, status, offset, limit."""
         return self.send(calls.search(words, **filters))
 
     # --- the system
