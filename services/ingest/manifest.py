@@ -86,8 +86,8 @@ def _text(value: Any) -> Any:
 
 
 # One line of text. The bound is on the characters sent; values are stripped.
-Line = Annotated[str, BeforeValidator(_text), Field(max_length=1000), AfterValidator(_one_line)]
-Name = Annotated[str, BeforeValidator(_text), Field(max_length=200), AfterValidator(_one_line)]
+Line = Annotated[str, Field(max_length=1000), BeforeValidator(_text), AfterValidator(_one_line)]
+Name = Annotated[str, Field(max_length=200), BeforeValidator(_text), AfterValidator(_one_line)]
 
 
 class Row(BaseModel):
