@@ -354,8 +354,7 @@ def router(workbench: Workbench, engine: Engine) -> APIRouter:
     ) -> Response:
         """Accept, reject, add or withdraw. The same decision sent twice is one decision, so it can be sent again when
         an answer was lost. With If-Match, a decision on an older version is refused with the difference."""
-        done = await workbench.decide(caller, id, command, version=version)
-        return _answer(await workbench.sheet_of(done), signer)
+        return _answer(await workbench.decide(caller, id, command, version=version), signer)
 
     @routes.post(
         "/api/v1/assignments/{id}/submit",
@@ -500,9 +499,7 @@ def _recommendations(
         generation=found.generation,
         annotator=found.annotator,
         vocabularies=found.vocabularies,
-        items=[
-            RecommendationView.model_construct(**item.__dict__, decision=marks.get(item.id)) for item in found.items
-        ],
+        items=[RecommendationView(**item.__dict__, decision=marks.get(item.id)) for item in found.items],
     )
 
 

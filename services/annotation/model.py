@@ -224,3 +224,6 @@ class Review(Document):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Review)
+
+
+MODELS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Review)

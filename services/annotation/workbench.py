@@ -9,13 +9,15 @@ A write is atomic for one document with its events. Two things span documents, b
   `unrecorded` is cleared. Broken off between, the next command on the assignment, or the next start, goes on.
 """
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from services.annotation import reviewing, tagging
 from services.annotation.model import (
     Assignment,
+    Decided,
     Entry,
     Figure,
     HistoryEntry,
@@ -111,16 +113,15 @@ class Workbench:
         command: tagging.Accept | tagging.Reject | tagging.Add | tagging.Withdraw,
         *,
         version: int | None = None,
-    ) -> Assignment:
+    ) -> Sheet:
         """Saves a decision. Raises Conflict (stale, or closed), Forbidden, Invalid, NotFound, Erased."""
-        assignment = await self._allowed(caller, "decision.write", id)
-        recommended = None
-        if isinstance(command, tagging.Accept | tagging.Reject):
-            recommended = await self._recommended(assignment, command)
+        seen = await self.sheet_of(await self._allowed(caller, "decision.write", id))
+        recommended = _recommended(seen, command) if isinstance(command, tagging.Accept | tagging.Reject) else None
         at = now()
-        return await self._write(
-            assignment, lambda current: tagging.decide(current, command, recommended, at), version=version
+        written = await self._write(
+            seen.assignment, lambda current: tagging.decide(current, command, recommended, at), version=version
         )
+        return replace(seen, assignment=written)
 
     async def submit(
         self, caller: Caller, id: str, *, no_tag_applies: bool = False, version: int | None = None
@@ -180,8 +181,9 @@ class Workbench:
 
     async def sheet_of(self, assignment: Assignment) -> Sheet:
         """Raises Erased when the figure went meanwhile."""
-        figure = await self._figures.get(assignment.figure)
-        recommendations = await self._recommendations.get_many([assignment.figure])
+        figure, recommendations = await asyncio.gather(
+            self._figures.get(assignment.figure), self._recommendations.get_many([assignment.figure])
+        )
         return Sheet(assignment, figure, next(iter(recommendations), None))
 
     async def recommendations(self, caller: Caller, figure: str) -> tuple[Figure, Recommendations | None]:
@@ -379,24 +381,29 @@ class Workbench:
         page = await self._history.find({"assignment": id, "number": Range(gte=start)}, sort=("number",), limit=limit)
         return [filed.entry for filed in page.items]
 
-    async def _recommended(self, assignment: Assignment, command: tagging.Accept | tagging.Reject) -> Recommendation:
-        """What the caller says was shown; else the recommendation of that id in the current set; else the content that
-        an earlier decision kept. Raises NotFound."""
-        if command.shown is not None:
-            return _shown(command.shown, command.recommendation)
-        for current in await self._recommendations.get_many([assignment.figure]):
-            for item in current.items:
-                if item.id == command.recommendation:
-                    return item
-        kept = next((d for d in assignment.decisions if d.recommendation == command.recommendation), None)
-        if kept is None:
-            raise NotFound(
-                f"There is no recommendation {command.recommendation} for this figure now.",
-                remedy="Load the assignment again, or send the recommendation as you saw it, as `shown`.",
-            )
-        return Recommendation.model_validate(
-            {**kept.tag.model_dump(), "id": command.recommendation, "match": "label", "score": kept.tag.score or 0.0}
-        )
+
+def _recommended(seen: Sheet, command: tagging.Accept | tagging.Reject) -> Recommendation:
+    """What the caller says was shown; else the recommendation of that id in the current set; else the content that an
+    earlier decision kept. Raises NotFound."""
+    if command.shown is not None:
+        return _shown(command.shown, command.recommendation)
+    for item in seen.recommendations.items if seen.recommendations else ():
+        if item.id == command.recommendation:
+            return item
+    for decided in seen.assignment.decisions:
+        if decided.recommendation == command.recommendation:
+            return _kept(decided, command.recommendation)
+    raise NotFound(
+        f"There is no recommendation {command.recommendation} for this figure now.",
+        remedy="Load the assignment again, or send the recommendation as you saw it, as `shown`.",
+    )
+
+
+def _kept(decided: Decided, id: str) -> Recommendation:
+    # A tag does not keep the kind of match, and a decision does not ask for it.
+    return Recommendation.model_validate(
+        {**decided.tag.model_dump(), "id": id, "match": "label", "score": decided.tag.score or 0.0}
+    )
 
 
 def _shown(shown: Recommendation, id: str) -> Recommendation:

@@ -1,5 +1,6 @@
 """The annotation service through its two doors, on the embedded engines."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -499,6 +500,28 @@ async def test_history_tells_every_write_in_order_and_in_pages(world: World) -> 
     assert [entry["decisions"][0]["tag"]["label"] for entry in seen[1:-2]] == [f"method {n}" for n in range(writes)]
     assert (seen[0]["actor"], seen[1]["actor"], seen[-1]["actor"]) == ("root", "ada", "grace")
     assert seen[-1]["comment"] == "Fewer."
+
+
+async def test_two_open_pages_of_one_annotator_lose_nothing(world: World) -> None:
+    await world.told(uploaded())
+    id = await world.assigned()
+    texts = [f"method {number}" for number in range(RECENT * 3)]
+    answers = await asyncio.gather(
+        *(world.decide(id, {"kind": "add", "axis": "imaging", "text": text}) for text in texts)
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    seen = (await world.send(ADA, "GET", f"/api/v1/assignments/{id}")).json()
+    assert sorted(tag["label"] for tag in seen["tags"]) == sorted(texts)
+    history = (await world.send(ADA, "GET", f"/api/v1/assignments/{id}/history?limit=200")).json()["items"]
+    assert [entry["number"] for entry in history] == list(range(1, len(texts) + 2))
+    assert sorted(entry["decisions"][0]["tag"]["label"] for entry in history[1:]) == sorted(texts)
+
+
+async def test_of_two_writes_that_saw_one_version_one_is_refused(world: World) -> None:
+    await world.told(uploaded())
+    id = await world.assigned()
+    answers = await asyncio.gather(*(world.decide(id, body, If_Match='"1"') for body in (ADD, ADD_TEXT)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
 # Dying between two writes

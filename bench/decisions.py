@@ -1,0 +1,240 @@
+"""Saving a decision while 20 annotators decide at once: the service's HTTP door over the embedded engine on disk.
+
+    python bench/decisions.py [--rounds 5] [--folder FOLDER]
+
+Every writer accepts the recommendations of its own figures, one after the other, as fast as the answers come: no pause
+to think, so the door is saturated. The door is called as an ASGI application: no client's work is in the numbers. A
+decision is durable (WAL, synchronous=FULL) when its answer arrives, and the answer is the whole assignment. Goal: p95
+<= 30 ms.
+
+The peer, in alternating rounds of the same run: one connection to a SQLite file of the same settings that commits the
+same bytes (the assignment's document and the event) one decision after the other.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+from starlette.types import ASGIApp, Message
+
+from services.annotation.consumers import Projections
+from services.annotation.model import DOCUMENTS, Assignment
+from services.annotation.service import build
+from shared.access import DEFAULT_PROJECT, Caller
+from shared.engine import Engine, opened
+from shared.events.image import Article, ImageUploaded
+from shared.events.recommendation import Recommendation, RecommendationsReady, Span
+from shared.events.tag import TagAccepted
+from shared.settings import Settings
+
+WRITERS: Final = 20
+FIGURES: Final = 3  # a writer and round
+CONCEPTS: Final = 12  # a figure: decisions on it
+GOAL_MS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Milliseconds of each save, and saves a second."""
+
+    milliseconds: list[float]
+    rate: float
+
+    def percentile(self, percent: int) -> float:
+        return statistics.quantiles(self.milliseconds, n=100, method="inclusive")[percent - 1]
+
+
+async def post(app: ASGIApp, path: str, token: str, body: Mapping[str, Any]) -> bytes:
+    """A request to the door. Returns its answer."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"authorization", f"Bearer {token}".encode())],
+    }
+    messages: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope, receive, send)
+    content = b"".join(message.get("body", b"") for message in messages)
+    assert messages[0]["status"] in (200, 201), content
+    return content
+
+
+async def prepare(engine: Engine, app: ASGIApp, number: int) -> dict[str, list[tuple[str, str]]]:
+    """Figures, recommendations and assignments of a round. Returns (assignment, figure) by writer."""
+    projections = Projections(engine.documents)
+    administrator = Caller("root", {DEFAULT_PROJECT: frozenset({"administrator"})})
+    token = engine.signer.token(administrator, "annotation")
+    work: dict[str, list[tuple[str, str]]] = {}
+    for writer in range(WRITERS):
+        person = f"annotator-{writer}"
+        figures = [f"figure-{number}-{writer}-{place}" for place in range(FIGURES)]
+        await projections.uploaded([figure_event(figure) for figure in figures])
+        await projections.recommended([recommendations_event(figure) for figure in figures])
+        order = {"figures": figures, "annotator": person, "reviewer": "reviewer"}
+        made = json.loads(await post(app, "/api/v1/assignments", token, order))
+        work[person] = [(item["id"], item["figure"]) for item in made["items"]]
+    return work
+
+
+async def save(engine: Engine, app: ASGIApp, work: dict[str, list[tuple[str, str]]]) -> Round:
+    """All writers at once."""
+    milliseconds: list[float] = []
+
+    async def write(person: str, assignments: Sequence[tuple[str, str]]) -> None:
+        token = engine.signer.token(Caller(person, {DEFAULT_PROJECT: frozenset({"annotator"})}), "annotation")
+        for id, figure in assignments:
+            for place in range(CONCEPTS):
+                start = time.perf_counter()
+                decision = {"kind": "accept", "recommendation": concept(figure, place)}
+                await post(app, f"/api/v1/assignments/{id}/decisions", token, decision)
+                milliseconds.append((time.perf_counter() - start) * 1000)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(write(person, assignments) for person, assignments in work.items()))
+    return Round(milliseconds, len(milliseconds) / (time.perf_counter() - start))
+
+
+async def written(engine: Engine, work: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str, bytes]]:
+    """(id, document, event) of every decision of the round: the document as it was left, the event as it was sent."""
+    ids = [id for assignments in work.values() for id, _ in assignments]
+    documents = {one.id: one.model_dump_json() for one in await engine.documents.collection(Assignment).get_many(ids)}
+    found, cursor = [], ""
+    while (piece := await engine.bus.read((TagAccepted,), after=cursor, limit=1000)).events:
+        cursor = piece.cursor
+        found += [e for e in piece.events if isinstance(e, TagAccepted) and e.assignment in documents]
+    assert len(found) == len(ids) * CONCEPTS
+    return [(event.assignment, documents[event.assignment], event.body()) for event in found]
+
+
+def commit(path: Path, writes: Sequence[tuple[str, str, bytes]]) -> Round:
+    """The peer: one commit a decision."""
+    connection = apsw.Connection(str(path))
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")
+    connection.execute("CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY NOT NULL, body TEXT)")
+    connection.execute("CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB)")
+    milliseconds: list[float] = []
+    begin = time.perf_counter()
+    for id, document, event in writes:
+        start = time.perf_counter()
+        with connection:
+            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (id, document))
+            connection.execute("INSERT INTO events (body) VALUES (?)", (event,))
+        milliseconds.append((time.perf_counter() - start) * 1000)
+    rate = len(writes) / (time.perf_counter() - begin)
+    connection.close()
+    return Round(milliseconds, rate)
+
+
+def figure_event(figure: str) -> ImageUploaded:
+    return ImageUploaded(
+        time=datetime.now(UTC),
+        project=DEFAULT_PROJECT,
+        actor="root",
+        figure=figure,
+        revision=1,
+        article=Article(id="article", doi="10.1234/bench"),
+        label="Figure 1",
+        legend=f"Legend of {figure}. " + "Sections of the retina were stained and imaged at two magnifications. " * 12,
+    )
+
+
+def recommendations_event(figure: str) -> RecommendationsReady:
+    return RecommendationsReady(
+        time=datetime.now(UTC),
+        project=DEFAULT_PROJECT,
+        actor="recommender",
+        figure=figure,
+        revision=1,
+        state="ready",
+        annotator="bench",
+        recommendations=[
+            Recommendation(
+                id=concept(figure, place),
+                iri=f"http://purl.obolibrary.org/obo/UBERON_{place:07}",
+                curie=concept(figure, place),
+                label=f"structure {place} of {figure}",
+                ontology="UBERON",
+                vocabulary_version="2024-01-18",
+                axis="anatomy",
+                spans=[Span(start=place * 10, end=place * 10 + 6, text="retina")],
+                match="label",
+                score=0.9,
+            )
+            for place in range(CONCEPTS)
+        ],
+    )
+
+
+def concept(figure: str, place: int) -> str:
+    return f"UBERON:{figure}-{place}"
+
+
+def table(ours: Sequence[Round], peer: Sequence[Round]) -> str:
+    """Medians over the rounds, with the lowest and highest round."""
+
+    def cell(rounds: Sequence[Round], percent: int) -> str:
+        values = [each.percentile(percent) for each in rounds]
+        return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+    lines = ["| | p50 ms | p95 ms | p99 ms | saves/s |", "|---|---|---|---|---|"]
+    for name, rounds in ((f"decision, {WRITERS} writers", ours), ("peer: SQLite commits, one by one", peer)):
+        rates = [each.rate for each in rounds]
+        rate = f"{statistics.median(rates):,.0f} ({min(rates):,.0f}-{max(rates):,.0f})"
+        lines.append(f"| {name} | {' | '.join(cell(rounds, percent) for percent in (50, 95, 99))} | {rate} |")
+    return "\n".join(lines)
+
+
+async def run(folder: Path, rounds: int) -> None:
+    ours: list[Round] = []
+    peer: list[Round] = []
+    async with opened(Settings(data=folder / "data", cache=folder / "cache"), DOCUMENTS) as engine:
+        service = build(engine)
+        assert service.app is not None
+        for number in range(rounds + 1):
+            work = await prepare(engine, service.app, number)
+            our_round = await save(engine, service.app, work)
+            peer_round = await asyncio.to_thread(commit, folder / "peer.sqlite", await written(engine, work))
+            if number:  # the first warms up
+                ours.append(our_round)
+                peer.append(peer_round)
+    saves = len(ours[0].milliseconds)
+    print(f"{rounds} rounds of {saves} decisions, alternating; medians of the rounds (lowest-highest).\n")
+    print(table(ours, peer))
+    p95 = statistics.median(each.percentile(95) for each in ours)
+    print(f"\nGoal: p95 <= {GOAL_MS:.0f} ms: {'met' if p95 <= GOAL_MS else 'missed'} ({p95:.1f} ms).")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: a temporary folder")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        asyncio.run(run(Path(folder), arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()
