@@ -11,9 +11,14 @@ from shared.bus.port import Subscription
 class Service(Protocol):
     """`app` is its HTTP door (null: it has none); `subscriptions` its event door."""
 
-    name: str
-    app: ASGIApp | None
-    subscriptions: Sequence[Subscription]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def app(self) -> ASGIApp | None: ...
+
+    @property
+    def subscriptions(self) -> Sequence[Subscription]: ...
 
     async def start(self) -> None:
         """After the engine started, before events and requests arrive."""

@@ -15,3 +15,6 @@ class Generation(Document):
     number: int = 0
     annotator: str = ""
     vocabularies: Mapping[str, str] = {}
+
+
+MODELS: tuple[type[Document], ...] = (Generation,)

@@ -1,0 +1,71 @@
+# Everything a developer or newcomer types. `make` alone lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_LINK_MODE ?= copy
+
+.PHONY: help demo serve test test-all lint format lock drills bench quality clean generated
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: .venv/run  ## the main job on sample figures, then keep serving (ONCE=1: end after it)
+	$(BIN)/mitagger demo $(if $(ONCE),--once)
+
+serve: .venv/run  ## all services on this machine
+	$(BIN)/mitagger serve
+
+test: .venv/dev  ## Python only, no servers, at most 3 minutes
+	$(BIN)/pytest -n auto tests/unit tests/contract tests/integration
+
+test-all: test  ## everything
+	$(BIN)/pytest tests/e2e tests/drills
+
+lint: .venv/dev  ## style, types, architecture, duplicates of truth
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev  ## what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+drills: .venv/dev  ## the long form of the drills: 200 kills
+	MITAGGER_DRILL_KILLS=200 $(BIN)/pytest tests/drills --timeout 3600
+
+bench: .venv/dev  ## measure, into docs/performance.md
+	$(BIN)/python -m bench
+
+quality: .venv/dev  ## score the annotator on the development legends, into docs/quality.md
+	$(BIN)/python -m bench.quality
+
+generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, settings table
+	$(BIN)/python -m tools.catalogue
+	$(BIN)/python -m tools.openapi
+	$(BIN)/python -m tools.settings
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+lock: .venv/dev  ## pin what pyproject.toml allows
+	$(COMPILE) requirements/install.in -o requirements/install.txt
+	$(COMPILE) pyproject.toml -o requirements/run.txt
+	$(COMPILE) --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+
+clean:  ## what was installed and made here
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+# Environments are made again when their lock changes. uv installs them: several times faster than pip.
+.venv/bin/uv: requirements/install.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/install.txt
+	touch $@
+
+.venv/run: requirements/run.txt pyproject.toml .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: requirements/dev.txt .venv/run
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	touch $@
