@@ -124,9 +124,10 @@ def new_names_only(concepts: Iterable[Concept], taken: dict[str, set[frozenset[s
     return kept
 
 
-def not_named_like_organs(drugs: Iterable[Concept], organs: set[frozenset[str]]) -> list[Concept]:
-    """Without the substances made of an organ and called by its name (thyroid)."""
-    return [drug for drug in drugs if words(drug.label) not in organs]
+def not_named_like_organs(drugs: Iterable[Concept], anatomy: Iterable[Concept]) -> list[Concept]:
+    """Without the substances made of an organ and called by its name ("thyroid")."""
+    names = {words(name.text) for concept in anatomy for name in concept.rows()}
+    return [drug for drug in drugs if words(drug.label) not in names]
 
 
 def labels_by_axis(concepts: Iterable[Concept]) -> dict[str, set[frozenset[str]]]:

@@ -84,7 +84,7 @@ def build(cache: Path) -> dict[str, list[Concept]]:
         ("MESH", mesh),
         ("NCIT", placed_by_headings(ncit, pairs, axis_of_heading, live)),
         ("EFO", [*efo_assays, *diseases]),
-        ("UNII", [drug.on("pharmaceutical") for drug in not_named_like_organs(drugs, taken["anatomy"])]),
+        ("UNII", [drug.on("pharmaceutical") for drug in not_named_like_organs(drugs, built["UBERON"])]),
     ):
         ours = [concept for concept in own.values() if concept.id.startswith(f"{name}:")]
         built[name] = [*ours, *new_names_only(without(concepts, own), taken)]

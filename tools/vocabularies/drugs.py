@@ -17,11 +17,12 @@ PHARMACOPOEIAS = frozenset(
 )
 """Registers of medicines that list what is around them too (solvents, salts, dressings): the FDA's approved drugs
 of people and animals, Japanese names, formularies and pharmacopoeias."""
-ENOUGH_PHARMACOPOEIAS = 3
+ENOUGH_PHARMACOPOEIAS = 2
+ENOUGH_WITH_OFFICIAL_NAME = 3
+"""An official name outside NAMES_OF_DRUGS is mostly a cosmetic ingredient's (INCI), so more evidence is asked."""
 FOODS = frozenset({"LANGUAL", "EMA HERBAL SUBSTANCE"})
 INGREDIENTS = frozenset({"FCC", "FHFI", "II"})
-"""Food chemicals, flavours, inactive ingredients. They exclude an official name of no drug register, which is a
-cosmetic's; an entry of pharmacopoeias alone is a drug all the same."""
+"""Food chemicals, flavours, inactive ingredients."""
 
 _NOT_A_DRUG = re.compile(
     r"\b(?:EXTRACT|LEAF|ROOT|SEED|FRUIT|FLOWER|BARK|BULB|TOP|WHOLE|POLLEN|OIL|JUICE|WOOD|RHIZOME|TUBER|STEM|SPORE|"
@@ -62,8 +63,10 @@ def _is_drug(preferred: str, names: list[tuple[str, str]]) -> bool:
         return False
     if official and registers & NAMES_OF_DRUGS:
         return True
-    others = FOODS | INGREDIENTS if official else FOODS
-    return len(registers & PHARMACOPOEIAS) >= ENOUGH_PHARMACOPOEIAS and not registers & others
+    listed = len(registers & PHARMACOPOEIAS)
+    if official:
+        return listed >= ENOUGH_WITH_OFFICIAL_NAME and not registers & (FOODS | INGREDIENTS)
+    return listed >= ENOUGH_PHARMACOPOEIAS and not registers & FOODS
 
 
 def _plain(name: str) -> bool:

@@ -12,19 +12,26 @@ from concepts import words
 
 AXIS_OF_PARTNER = {
     **dict.fromkeys(("uberon", "bto", "cl"), "anatomy"),
-    **dict.fromkeys(("mondo", "doid", "hp", "mp", "mpath", "symp", "cvdo", "ogms"), "disease"),
+    **dict.fromkeys(("mondo", "doid", "hp", "mp", "mpath", "symp", "cvdo"), "disease"),
     **dict.fromkeys(
         ("go", "so", "chebi", "pr", "hgnc", "uniprot", "fplx", "po", "ppo", "agro", "envo", "zfs", "obi", "chmo",
-         "mmo", "mi", "maxo", "mfoem", "mf"),
+         "mmo", "mi", "maxo", "mfoem", "mf", "cmo", "vt", "pato"),
         "other",
     ),
 }  # fmt: skip
 """Anatomy; diseases, phenotypes, pathology and symptoms; and what is neither: processes, sequences, chemicals,
-proteins, plants, environments, stages of life, assays, treatments, emotions. Partners elsewhere (whole taxonomies,
+proteins, plants, environments, stages of life, assays, treatments, emotions, measurements, qualities. Partners elsewhere (whole taxonomies,
 anatomies of single species) say nothing."""
 
 CURATED = 2.0
 """Agreement of a pair that a person has looked at; a predicted pair has at most 1.0."""
+
+
+_DISEASED = frozenset(
+    "abnormal abnormality anomaly decreased defect deformity disease disorder elevated excessive impaired increased "
+    "infection infestation patent positivity reduced syndrome".split()
+)
+"""Words that turn a healthy thing into a finding: "Sinoatrial Node" is not "sinoatrial node disease"."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Pair:
         if self.curated:
             return CURATED
         ours, theirs = words(label), words(self.partner_label)
+        if theirs & _DISEASED and not ours & _DISEASED:
+            return 0.0
         return len(ours & theirs) / max(1, len(ours | theirs))
 
 
