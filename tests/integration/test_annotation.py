@@ -1,7 +1,7 @@
 """The annotation service through its two doors, on the embedded engines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from services.annotation.consumers import Projections
 from services.annotation.model import DOCUMENTS, Assignment, Figure, HistoryEntry, Recommendations, Review
 from services.annotation.service import AnnotationService, build
 from services.annotation.tagging import Add
-from services.annotation.workbench import RECENT, Workbench
+from services.annotation.workbench import ASSIGNED_AT_ONCE, RECENT, Workbench
 from shared.access import DEFAULT_PROJECT, Caller, Role
 from shared.engine import Engine
 from shared.errors import Erased, Unavailable
@@ -486,6 +486,7 @@ async def test_history_tells_every_write_in_order_and_in_pages(world: World) -> 
         await world.decided(id, {"kind": "add", "axis": "imaging", "text": f"method {number}"})
     await world.submit(id)
     await world.review(id, "returned", "Fewer.")
+    assert len((await world.engine.documents.collection(Assignment).get(id)).recent) <= RECENT
     seen: list[dict[str, Any]] = []
     cursor = ""
     while True:
@@ -527,16 +528,26 @@ async def test_of_two_writes_that_saw_one_version_one_is_refused(world: World) -
 # Dying between two writes
 
 
-class _Dies:
-    """A collection of the real engine whose process dies at one operation."""
+class _Before:
+    """A collection of the real engine; `happens` right before each call of one operation."""
 
-    def __init__(self, collection: Any, operation: str) -> None:
-        self._collection, self._operation = collection, operation
+    def __init__(self, collection: Any, operation: str, happens: Callable[[], Awaitable[object]]) -> None:
+        self._collection, self._operation, self._happens = collection, operation, happens
 
     def __getattr__(self, name: str) -> Any:
-        if name == self._operation:
-            raise Unavailable("documents", "The process died here.")
-        return getattr(self._collection, name)
+        found = getattr(self._collection, name)
+        if name != self._operation:
+            return found
+
+        async def interrupted(*arguments: Any, **named: Any) -> Any:
+            await self._happens()
+            return await found(*arguments, **named)
+
+        return interrupted
+
+
+async def _death() -> None:
+    raise Unavailable("documents", "The process died here.")
 
 
 @pytest.mark.parametrize("how", ["restart", "asked again", "submitted again"])
@@ -546,7 +557,7 @@ async def test_a_verdict_broken_off_before_its_review_is_completed(world: World,
     await world.decided(id, ACCEPT)
     await world.submit(id)
     dying = Workbench(world.engine.documents)
-    dying._reviews = _Dies(dying._reviews, "update")  # type: ignore[assignment]
+    dying._reviews = _Before(dying._reviews, "update", _death)
     with pytest.raises(Unavailable):
         await dying.review(GRACE, id, "returned", "The eye.")
     assert await world.sent(ReviewDone) == []
@@ -585,7 +596,7 @@ async def test_history_broken_off_between_filing_and_the_write_is_whole(world: W
         await world.decided(id, {"kind": "add", "axis": "imaging", "text": f"method {number}"})
     dying = Workbench(world.engine.documents)
     assignments = dying._assignments
-    dying._assignments = _Dies(assignments, "update")  # type: ignore[assignment]
+    dying._assignments = _Before(assignments, "update", _death)
     command = {"kind": "add", "axis": "imaging", "text": "the last"}
     with pytest.raises(Unavailable):
         await dying.decide(ADA, id, Add.model_validate(command))
@@ -593,6 +604,40 @@ async def test_history_broken_off_between_filing_and_the_write_is_whole(world: W
     await world.decided(id, command)
     history = (await world.send(ADA, "GET", f"/api/v1/assignments/{id}/history")).json()["items"]
     assert [entry["number"] for entry in history] == list(range(1, RECENT + 2))
+
+
+async def test_a_write_that_meets_an_erasure_leaves_no_history_behind(world: World) -> None:
+    await world.told(uploaded())
+    id = await world.assigned()
+    for number in range(RECENT - 1):
+        await world.decided(id, {"kind": "add", "axis": "imaging", "text": f"method {number}"})
+    meeting = Workbench(world.engine.documents)
+    erase = Projections(world.engine.documents).deleted
+    meeting._history = _Before(meeting._history, "insert_many", lambda: erase([deleted()]))
+    with pytest.raises(Erased):
+        await meeting.decide(ADA, id, Add(kind="add", axis="imaging", text="the last"))
+    assert await world.engine.documents.collection(HistoryEntry).count() == 0
+
+
+async def test_an_assignment_made_while_its_figure_is_erased_is_erased_too(world: World) -> None:
+    await world.told(uploaded())
+    meeting = Workbench(world.engine.documents)
+    erase = Projections(world.engine.documents).deleted
+    meeting._assignments = _Before(meeting._assignments, "insert_many", lambda: erase([deleted()]))
+    done = await meeting.assign_figures(ADMINISTRATOR, ["f1"], "ada", "grace")
+    assert done.created == []
+    assert await world.engine.documents.collection(Assignment).count() == 0
+
+
+async def test_many_figures_are_assigned_by_giving_the_order_again(world: World) -> None:
+    figures = ASSIGNED_AT_ONCE + 10
+    await Projections(world.engine.documents).uploaded([uploaded(f"f{number}") for number in range(figures)])
+    order = {"all_unassigned": True, "annotator": "ada", "reviewer": "grace"}
+    made: list[dict[str, Any]] = []
+    while not made or made[-1]["more"]:
+        made.append((await world.send(ADMINISTRATOR, "POST", "/api/v1/assignments", order)).json())
+    assert [answer["created"] for answer in made] == [ASSIGNED_AT_ONCE, 10]
+    assert await world.engine.documents.collection(Assignment).count() == figures
 
 
 # Events in any order
@@ -641,7 +686,7 @@ async def test_an_erased_figure_stays_erased_whatever_arrives_late(tmp_path: Pat
                         await projections.deleted([event])
             for model in (Figure, Recommendations):
                 with pytest.raises(Erased):
-                    await engine.documents.collection(model).get("f1")  # type: ignore[type-abstract]
+                    await engine.documents.collection(model).get("f1")
 
 
 async def test_erasing_a_figure_erases_all_that_was_made_of_it(world: World) -> None:
