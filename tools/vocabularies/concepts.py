@@ -9,7 +9,7 @@ SCOPES = ("LABEL", "EXACT", "NARROW", "BROAD", "RELATED", "SYNONYM")
 AXES = ("anatomy", "disease", "genetics", "imaging", "intervention", "pharmaceutical")
 
 LONGEST_NAME = 150
-"""Code points; longer names are descriptions that no legend repeats word for word."""
+"""Code points; longer synonyms are descriptions that no legend repeats word for word. Labels are kept."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ class Concept:
 
     def rows(self) -> Iterator[Name]:
         """The label, then every other usable name once; the best scope wins where a name comes twice."""
-        seen = set()
-        ordered = sorted(self.names, key=lambda name: (SCOPES.index(name.scope), name.text))
-        for name in (Name(self.label, "LABEL"), *ordered):
+        label = tidy(self.label)
+        yield Name(label, "LABEL")
+        seen = {label}
+        for name in sorted(self.names, key=lambda name: (SCOPES.index(name.scope), name.text)):
             text = tidy(name.text)
             if usable(text) and text not in seen:
                 seen.add(text)

@@ -3,11 +3,14 @@ and the names that people use for these and a few others. Each row says where th
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from concepts import AXES, SCOPES, Concept, Name, tidy
 
+PREFERRED = "PREFERRED"
+"""The scope of a name that stands for the source's label, where people know the concept by no other ("bone" for
+"bone element"). Matching leaves out everyday words that are only synonyms."""
 HEADER = ["id", "name", "scope", "axis", "source"]
 
 
@@ -31,7 +34,7 @@ def read_rows(file: Path) -> list[Row]:
             raise BadRow(f"{file}: the header is {reader.fieldnames}, expected {HEADER}")
         rows = [Row(**row) for row in reader]
     for number, row in enumerate(rows, start=2):
-        if row.scope not in SCOPES or row.axis not in AXES or not row.source or row.name != tidy(row.name):
+        if row.scope not in (*SCOPES, PREFERRED) or row.axis not in AXES or not row.source or row.name != tidy(row.name):
             raise BadRow(f"{file}, line {number}: wrong scope, axis, source or spaces in {row}")
     return rows
 
@@ -49,6 +52,9 @@ def folded_in(concepts: Iterable[Concept], rows: Iterable[Row]) -> list[Concept]
             found[row.id] = concept.on(row.axis)
         elif row.id not in found or found[row.id].axis != row.axis:
             raise BadRow(f"{row.id} ({row.name}): its LABEL row must come first and be on the same axis")
+        elif row.scope == PREFERRED:
+            concept = found[row.id]
+            found[row.id] = replace(concept.with_names([Name(concept.label, "EXACT")]), label=row.name)
         else:
             found[row.id] = found[row.id].with_names([Name(row.name, row.scope)])
     return list(found.values())
