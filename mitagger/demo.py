@@ -1,0 +1,336 @@
+"""The main job on sample figures: upload, recommendations, decisions, review, export, as people would do it.
+
+The sample annotator knows which concepts a figure shows from `sample/tags.csv`, which was written from the legends
+alone, before any matching: what the recommender misses is therefore seen, and searched for or typed.
+"""
+
+import asyncio
+import csv
+import re
+import secrets
+import shutil
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from mitagger.client import AsyncClient
+from mitagger.client import models as m
+from mitagger.importing import bring
+from mitagger.sample import write
+from mitagger.serve import Running, running, until_interrupted
+from shared.errors import DeadlineExceeded, Invalid
+from shared.settings import Settings
+
+AXES: Final = ("anatomy", "disease", "genetics", "imaging", "intervention", "pharmaceutical")
+ANNOTATOR, REVIEWER = "ada", "grace"
+RECOMMEND_SECONDS: Final = 120.0
+SHOWN_MISSES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A concept that the sample annotator sees in a figure."""
+
+    axis: str
+    name: str
+    assertion: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    figures: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    recommended: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    added: Counter[str] = field(default_factory=Counter)
+    missed: list[Expected] = field(default_factory=list)
+    returned: int = 0
+    approved: int = 0
+    rows: int = 0
+    export: Path = Path()
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = time.perf_counter() - start
+
+
+def run(settings: Settings, *, once: bool) -> int:
+    """Runs the demo in the data folder of `settings`, which it empties first; serves on afterwards unless `once`.
+    Returns the exit code. Raises Invalid when another server holds the folder."""
+    return asyncio.run(_run(settings, once=once))
+
+
+async def _run(settings: Settings, *, once: bool) -> int:
+    console = Console()
+    _empty(settings.data)
+    report = Report()
+    started = time.perf_counter()
+    async with running(settings) as server:
+        report.seconds["start"] = time.perf_counter() - started
+        console.print(f"[bold]MITagger[/] serves on {server.url}, data in {settings.data} (begun afresh)")
+        people = await _work(server, settings.data, report, console)
+        _tell(report, console)
+        console.print(
+            f"\nOpen [bold]{server.url}[/] in a browser, or ask: mitagger search hippocampus --server {server.url}"
+        )
+        first = server.first_sign_in
+        if first is not None:
+            people = {first.name: first.password, **people}
+        for name, password in people.items():
+            console.print(f"  sign in as [bold]{name}[/] with {password}", highlight=False)
+        if not once:
+            console.print("Serving until Ctrl+C.")
+            await until_interrupted()
+    return 0
+
+
+def _empty(folder: Path) -> None:
+    """Begins afresh: only in a folder that a demo made, and that nobody serves."""
+    mark = folder / "demo"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise Invalid(
+            f"{folder} holds something that is not a demo's.", remedy="Choose an empty folder with --data for the demo."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", blocking=False):
+            for path in folder.iterdir():
+                if path.name in ("lock", "demo"):
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+    except Timeout as error:
+        raise Invalid("The demo is running already.", remedy="Stop it, or use another folder with --data.") from error
+    mark.touch()
+
+
+async def _work(server: Running, folder: Path, report: Report, console: Console) -> dict[str, str]:
+    """The main job, step by step. Returns the sample people's passwords."""
+    passwords = {name: secrets.token_urlsafe(12) for name in (ANNOTATOR, REVIEWER)}
+    async with AsyncClient(server.url, key=server.key) as admin:
+        ada = await admin.create_account(ANNOTATOR, passwords[ANNOTATOR], ["annotator"])
+        grace = await admin.create_account(REVIEWER, passwords[REVIEWER], ["reviewer"])
+        with report.timed("sample"):
+            sample = await asyncio.to_thread(write, folder / "sample")
+        with report.timed("import"):
+            report.figures = await _import(admin, sample, console)
+        with report.timed("recommend"):
+            await _assigned(admin, report.figures, annotator=ada.person, reviewer=grace.person)
+            await _recommended(admin, report, console)
+    expected = _expected()
+    with report.timed("annotate"):
+        async with _signed_in(server.url, ANNOTATOR, passwords) as annotator:
+            async for listed in annotator.assignments():
+                await _annotate(annotator, await annotator.assignment(listed.id), expected, report)
+    with report.timed("review"):
+        await _review(server.url, passwords, expected, report)
+    with report.timed("export"):
+        async with AsyncClient(server.url, key=server.key) as admin:
+            await _export(admin, folder, report)
+    return passwords
+
+
+async def _import(admin: AsyncClient, sample: Path, console: Console) -> int:
+    with _progress(console) as progress:
+        bar = progress.add_task("importing", total=None)
+        brought = await bring(admin, sample, told=lambda done, total: progress.update(bar, completed=done, total=total))
+    if brought.problems:
+        raise Invalid(f"The sample did not go in whole: {brought.problems[0]}")
+    return brought.created + brought.existing
+
+
+async def _assigned(admin: AsyncClient, figures: int, *, annotator: str, reviewer: str) -> None:
+    """Figures reach annotation as events: asks until all are assigned."""
+    async with _patience("The figures did not reach the annotators"):
+        assigned = 0
+        while assigned < figures:
+            done = await admin.assign(all_unassigned=True, annotator=annotator, reviewer=reviewer)
+            assigned += done.created
+            await asyncio.sleep(0.02)
+
+
+async def _recommended(admin: AsyncClient, report: Report, console: Console) -> None:
+    with _progress(console) as progress:
+        bar = progress.add_task("recommending", total=report.figures)
+        async with _patience("The recommendations did not arrive"):
+            async for listed in admin.assignments():
+                assert listed.figure is not None  # noqa: S101 - nobody erases in the demo
+                while (found := await admin.recommendations(listed.figure.id)).state == "pending":
+                    await asyncio.sleep(0.05)
+                report.states[found.state] += 1
+                report.recommended.update(item.axis for item in found.items)
+                progress.advance(bar)
+
+
+async def _annotate(
+    client: AsyncClient, assignment: m.Assignment, expected: Mapping[str, Sequence[Expected]], report: Report
+) -> None:
+    """Accepts what is expected, rejects the rest, adds what was missed, submits."""
+    wanted = list(expected.get(assignment.figure.external_id or "", ()))
+    accepted: list[Expected] = []
+    for item in assignment.recommendations.items:
+        meant = next((one for one in wanted if _means(item, one)), None)
+        if meant is None:
+            await client.decide(assignment.id, {"kind": "reject", "recommendation": item.id})
+            report.rejected[item.axis] += 1
+        elif meant in accepted:
+            await client.decide(assignment.id, {"kind": "reject", "recommendation": item.id, "reason": "duplicate"})
+            report.rejected[item.axis] += 1
+        else:
+            await client.decide(
+                assignment.id, {"kind": "accept", "recommendation": item.id, "assertion": meant.assertion}
+            )
+            accepted.append(meant)
+            report.accepted[item.axis] += 1
+    for one in wanted:
+        if one not in accepted:
+            report.missed.append(one)
+            await client.decide(assignment.id, await _addition(client, one))
+            report.added[one.axis] += 1
+    await client.submit(assignment.id, no_tag_applies=not wanted)
+
+
+async def _addition(client: AsyncClient, one: Expected) -> dict[str, str | None]:
+    """The concept that the search finds under exactly this name, else free text."""
+    for concept in await client.concepts(one.name, axis=one.axis, limit=5):
+        if _plain(one.name) in (_plain(concept.name), _plain(concept.label)):
+            return {
+                "kind": "add",
+                "axis": one.axis,
+                "assertion": one.assertion,
+                "curie": concept.curie,
+                "iri": concept.iri,
+                "label": concept.label,
+                "ontology": concept.ontology,
+                "vocabulary_version": concept.vocabulary_version,
+            }
+    return {"kind": "add", "axis": one.axis, "assertion": one.assertion, "text": one.name}
+
+
+async def _review(
+    url: str, passwords: Mapping[str, str], expected: Mapping[str, Sequence[Expected]], report: Report
+) -> None:
+    """The reviewer returns the first figure that has a tag and approves the others; the annotator takes that tag back
+    and gives it again, as asked, and the reviewer approves."""
+    async with _signed_in(url, REVIEWER, passwords) as reviewer, _signed_in(url, ANNOTATOR, passwords) as annotator:
+        async for listed in reviewer.assignments():
+            if listed.tags and not report.returned:
+                comment = "Is the first tag meant for the whole figure? Please look again."
+                await reviewer.review(listed.id, "returned", comment=comment)
+                report.returned += 1
+                returned = await annotator.assignment(listed.id)
+                tag = returned.tags[0]
+                await annotator.decide(listed.id, {"kind": "withdraw", "key": tag.key})
+                decided = next((d for d in returned.decisions if d.key == tag.key and d.recommendation), None)
+                again = (
+                    {
+                        "kind": "accept",
+                        "recommendation": decided.recommendation,
+                        "assertion": tag.assertion,
+                        "panels": [],
+                    }
+                    if decided
+                    else {"kind": "add", "axis": tag.axis, "text": tag.label, "assertion": tag.assertion}
+                )
+                await annotator.decide(listed.id, again)
+                await annotator.submit(listed.id)
+            await reviewer.review(listed.id, "approved")
+            report.approved += 1
+
+
+async def _export(admin: AsyncClient, folder: Path, report: Report) -> None:
+    """Waits until the search index and the export know of every approval."""
+    async with _patience("The approvals did not reach the export"):
+        while (await admin.status()).figures.get("approved", 0) < report.approved:
+            await asyncio.sleep(0.02)
+    job = await admin.start_export("csv")
+    while (job := await admin.export(job.id)).state == "running":
+        await asyncio.sleep(0.02)
+    if job.url is None:
+        raise Invalid(f"The export did not finish: {job.problem}")
+    report.export, report.rows = folder / job.file_name, job.rows
+    with report.export.open("wb") as out:
+        await admin.download(job.url, out)
+
+
+def _expected() -> dict[str, list[Expected]]:
+    """By external id."""
+    found: dict[str, list[Expected]] = {}
+    with (files("mitagger.sample") / "tags.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["external_id"], []).append(Expected(row["axis"], row["name"], row["assertion"]))
+    return found
+
+
+def _means(item: m.Recommendation, one: Expected) -> bool:
+    """Whether the suggestion is what the annotator saw: same axis, and the name is its label or one of its mentions."""
+    names = {_plain(item.label), *(_plain(span.text) for span in item.spans)}
+    return item.axis == one.axis and _plain(one.name) in names
+
+
+def _plain(name: str) -> str:
+    """As people compare names: case, hyphens and a plural's s do not matter."""
+    return re.sub(r"s$", "", re.sub(r"[\s-]+", " ", name).strip().casefold())
+
+
+def _tell(report: Report, console: Console) -> None:
+    table = Table(title=f"{report.figures} figures, {report.approved} approved, {report.returned} returned once")
+    table.add_column("axis")
+    for name in ("recommended", "accepted", "rejected", "added"):
+        table.add_column(name, justify="right")
+    counts = (report.recommended, report.accepted, report.rejected, report.added)
+    for axis in AXES:
+        table.add_row(axis, *(str(count[axis]) for count in counts))
+    table.add_section()
+    table.add_row("all", *(str(count.total()) for count in counts))
+    console.print(table)
+    states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in report.states.most_common())
+    console.print(f"Recommendations: {states}.", highlight=False)
+    shown = ", ".join(f"{one.name} ({one.axis})" for one in report.missed[:SHOWN_MISSES])
+    console.print(f"Missed by the recommender, found by the annotator: {shown or 'nothing'}", highlight=False)
+    console.print(f"Export: {report.rows} rows in {report.export}", highlight=False)
+    seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
+    console.print(f"Seconds: {seconds}; together {sum(report.seconds.values()):.1f}", highlight=False)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description:>13}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        yield progress
+
+
+@asynccontextmanager
+async def _signed_in(url: str, name: str, passwords: Mapping[str, str]) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(url) as client:
+        await client.sign_in(name, passwords[name])
+        yield client
+
+
+@asynccontextmanager
+async def _patience(what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(RECOMMEND_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise DeadlineExceeded(
+            f"{what} within {RECOMMEND_SECONDS:.0f} s.", remedy="See the log; mitagger status says what waits."
+        ) from error
