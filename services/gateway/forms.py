@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 MAX_FIELDS: Final = 30
 # A legend may have 50,000 code points of up to 4 bytes each.
 MAX_FIELD_BYTES: Final = 200_000
-MAX_HEADER_BYTES: Final = 4_096
 
 T = TypeVar("T")
 Store = Callable[[str, AsyncIterable[bytes]], Awaitable[T]]
@@ -104,6 +103,7 @@ async def _events(content_type: str, chunks: AsyncIterable[bytes]) -> AsyncGener
         )
     collector = _Collector()
     try:
+        # The parser bounds the headers of a part itself: 8 of them, 4 kB.
         parser = MultipartParser(boundary, collector.callbacks())
         async for chunk in chunks:
             parser.write(chunk)
@@ -127,13 +127,12 @@ class _Collector:
         self._name = bytearray()
         self._value = bytearray()
         self._disposition = b""
-        self._header_bytes = 0
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._begin,
-            "on_header_field": lambda data, start, end: self._header(self._name, data[start:end]),
-            "on_header_value": lambda data, start, end: self._header(self._value, data[start:end]),
+            "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._header_end,
             "on_headers_finished": self._headers_finished,
             "on_part_data": lambda data, start, end: self.events.append(bytes(data[start:end])),
@@ -143,13 +142,6 @@ class _Collector:
 
     def _begin(self) -> None:
         self._disposition = b""
-        self._header_bytes = 0
-
-    def _header(self, into: bytearray, data: bytes) -> None:
-        self._header_bytes += len(data)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            raise TooLarge("A part of the form has too long headers.", remedy="Shorten the file name.")
-        into += data
 
     def _header_end(self) -> None:
         if bytes(self._name).lower() == b"content-disposition":

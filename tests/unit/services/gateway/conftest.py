@@ -86,9 +86,7 @@ class Installation:
     @asynccontextmanager
     async def signed_in(self, name: str = "administrator", password: str = "") -> AsyncIterator[httpx.AsyncClient]:
         async with self.browser() as browser:
-            answer = await browser.post(
-                "/api/v1/session", json={"name": name, "password": password or self.password}
-            )
+            answer = await browser.post("/api/v1/session", json={"name": name, "password": password or self.password})
             assert answer.status_code == 201, answer.text
             yield browser
 

@@ -1,0 +1,88 @@
+"""What the gateway passes on, and what it does not."""
+
+import pytest
+
+from services.gateway.routes import ROUTES
+from tests.unit.services.gateway.conftest import Installation
+
+
+async def test_request_arrives_whole_with_who_asks(installation: Installation) -> None:
+    async with installation.signed_in() as browser:
+        answer = await browser.post(
+            "/api/v1/assignments/a%3A1/decisions?x=1&x=%C3%A9",
+            content=b'{"kind":"accept"}',
+            headers={"If-Match": '"3"'},
+        )
+        person = (await browser.get("/api/v1/session")).json()["person"]
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == '"7"'
+    assert answer.json() == {
+        "service": "annotation",
+        "method": "POST",
+        "path": "/api/v1/assignments/a:1/decisions",
+        "query": [["x", "1"], ["x", "é"]],
+        "body": '{"kind":"accept"}',
+        "version": 3,
+        "person": person,
+        "roles": {"default": ["administrator"]},
+    }
+
+
+async def test_problems_pass_unchanged_and_cookies_of_services_do_not(installation: Installation) -> None:
+    async with installation.signed_in() as browser:
+        problem = await browser.patch("/api/v1/figures/stale", json={})
+        assert problem.status_code == 409
+        assert problem.headers["content-type"] == "application/problem+json"
+        assert problem.json()["difference"] == {"version": {"yours": 1, "theirs": 2}}
+        assert "set-cookie" not in (await browser.get("/api/v1/figures")).headers
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_every_route_reaches_its_service_and_needs_somebody(installation: Installation, route: object) -> None:
+    method, template, service = route  # type: ignore[misc]
+    path = template.replace("{id}", "f1").replace("{curie}", "GO:0005634")
+    async with installation.browser() as stranger:
+        assert (await stranger.request(method, path)).status_code == 401
+    async with installation.browser(Authorization="Bearer local") as browser:
+        answer = await browser.request(method, path)
+    assert answer.status_code == 200
+    if path != "/api/v1/search":
+        assert (answer.json()["service"], answer.json()["path"]) == (service, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/internal/figures",
+        "/internal/republish",
+        "/api/v1/figures/..%2F..%2Finternal%2Frepublish",
+        "/api/v1/figures/%2e%2e",
+        "/api/v1/unknown",
+    ],
+)
+async def test_nothing_else_is_reachable(installation: Installation, path: str) -> None:
+    async with installation.browser(Authorization="Bearer local") as browser:
+        for method in ("GET", "POST"):
+            answer = await browser.request(method, path)
+            assert answer.status_code in (404, 405), (method, answer.text)
+
+
+async def test_large_body_is_refused_before_it_reaches_anything(installation: Installation) -> None:
+    async def endless() -> object:
+        for _ in range(100):
+            yield b"x" * 100_000
+
+    async with installation.browser(Authorization="Bearer local") as browser:
+        for path in ("/api/v1/imports", "/api/v1/session", "/sign-in"):
+            answer = await browser.post(path, content=endless())  # type: ignore[arg-type]
+            assert answer.status_code == 413, path
+            assert answer.json()["remedy"]
+
+
+async def test_answers_carry_protecting_headers(installation: Installation) -> None:
+    async with installation.browser(Authorization="Bearer local") as browser:
+        for path in ("/api/v1/figures", "/api/v1/nothing", "/healthz"):
+            headers = (await browser.get(path)).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+            assert "default-src 'none'" in headers["content-security-policy"]
