@@ -18,7 +18,8 @@ from shared.vocabulary.words import cased, words
 
 RULES = "1"  # raise it when the same text and vocabularies give other annotations
 
-# How likely a match by a name of this scope is right: an order by what the scopes promise, not calibrated.
+# How likely a match by a name of this scope is right: an order by what the scopes promise, not calibrated. A name that
+# is as good for several concepts of an ontology can mean only one of them: they share it.
 PRIOR = {"LABEL": 0.95, "EXACT": 0.9, "SYNONYM": 0.8, "NARROW": 0.7, "RELATED": 0.6, "BROAD": 0.5}
 # An abbreviation is as good as its long form, less the risk that it was paired with the wrong words.
 ABBREVIATED = 0.95
@@ -30,6 +31,7 @@ class _Mention(NamedTuple):
     concept: Concept
     name: str
     scope: str
+    score: float
     abbreviated: bool = False
 
 
@@ -61,7 +63,7 @@ class LocalAnnotator:
                 match=_match(one),
                 name=one.name,
                 scope=one.scope,
-                score=PRIOR[one.scope] * (ABBREVIATED if one.abbreviated else 1),
+                score=one.score,
                 assertion=_assertion(assertions.around(one.start, one.end)),
                 panels=panels.around(one.start, one.end),
             )
@@ -78,9 +80,14 @@ class LocalAnnotator:
         for rivals in found.values():
             best = min(rank for rank, _ in rivals)
             names = {one.concept: one for rank, one in rivals if rank == best}
-            for start, end, concept, name in names.values():
+            for start, end, number, name in names.values():
                 yield _Mention(
-                    start, end, self._vocabularies.concept(concept), self._vocabularies.name(name)[0], SCOPES[best]
+                    start=start,
+                    end=end,
+                    concept=self._vocabularies.concept(number),
+                    name=self._vocabularies.name(name)[0],
+                    scope=SCOPES[best],
+                    score=PRIOR[SCOPES[best]] / len(names),
                 )
 
 
@@ -121,7 +128,9 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
             long = meant.get(form) or meant.get((*form[:-1], form[-1].removesuffix("s")))
             if long:
                 start, end = spans[i][0], spans[i + len(form) - 1][1]
-                at[start, end] = [one._replace(start=start, end=end, abbreviated=True) for one in long]
+                at[start, end] = [
+                    one._replace(start=start, end=end, score=one.score * ABBREVIATED, abbreviated=True) for one in long
+                ]
                 break
     return [one for here in at.values() for one in here]
 

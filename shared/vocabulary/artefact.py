@@ -222,7 +222,7 @@ class Vocabularies:
 
     def _fold(self, word: str) -> tuple[str, bool]:
         folded = fold(word)
-        return folded, self._keys.trie.has_keys_with_prefix(folded + " ")
+        return folded, next(iter(self._keys.trie.iterkeys(folded + " ")), None) is not None
 
     def _mean(self, number: int) -> tuple[tuple[int, int, bool], ...]:
         return tuple(

@@ -8,7 +8,7 @@ words, so that whatever folding does to their insides, offsets stay those of the
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _GREEK = "\u0391-\u03c9\u00b5"
@@ -20,28 +20,30 @@ _WORD = re.compile(
     rf"|[^\w\s\-\u2010-\u2015\u2212{_MARKS}]"
 )
 
-# English plurals and those of Latin and Greek, as school grammars list them. Both sides are folded, so a rule need not
-# give a word ("analysis" and "analyses" meet in "analyse"); it must not make two different words meet. The first ending
-# that fits is replaced.
-_ENDINGS = (
-    ("sses", "ss"),
-    ("shes", "sh"),
-    ("ches", "ch"),
-    ("xes", "x"),
-    ("uses", "us"),
-    ("use", "us"),
-    ("ies", "y"),
-    ("ss", "ss"),
-    ("us", "us"),
-    ("is", "e"),
-    ("s", ""),
-    ("ae", "a"),
-    ("ium", "ia"),
-    ("ion", "ia"),
-    ("um", "a"),
-    ("i", "us"),
+# Plurals of English, then of Latin and Greek, as school grammars list them: an ending, what stands for it, and the
+# shortest word to which that applies; of each list the first that fits. Both sides are folded: a rule need not give a
+# word ("analysis" and "analyses" meet in "analyse"); it must not make different words meet.
+_ENGLISH = (
+    ("sses", "ss", 5),
+    ("shes", "sh", 5),
+    ("ches", "ch", 5),
+    ("xes", "x", 4),
+    ("uses", "us", 5),
+    ("ies", "y", 5),
+    ("ss", "ss", 4),
+    ("us", "us", 4),
+    ("is", "is", 4),
+    ("s", "", 4),
 )
-_SHORTEST_PLURAL = 4
+_CLASSICAL = (
+    ("use", "us", 4),
+    ("is", "e", 5),
+    ("ae", "a", 4),
+    ("ium", "ia", 5),
+    ("ion", "ia", 5),
+    ("um", "a", 4),
+    ("i", "us", 4),
+)
 _IRREGULAR = {
     "children": "child",
     "feet": "foot",
@@ -61,14 +63,17 @@ def words(text: str) -> Iterator[re.Match[str]]:
 def fold(word: str) -> str:
     """The form under which a word of `words` is compared; empty where nothing is left to compare."""
     plain = cased(word).casefold()
-    if len(plain) < _SHORTEST_PLURAL or not plain.isalpha():
-        return _IRREGULAR.get(plain, plain)
-    if plain in _IRREGULAR:
-        return _IRREGULAR[plain]
-    for ending, singular in _ENDINGS:
-        if plain.endswith(ending):
-            return plain[: -len(ending)] + singular
-    return plain
+    plain = _IRREGULAR.get(plain, plain)
+    if not plain.isalpha():
+        return plain
+    return _ended(_ended(plain, _ENGLISH), _CLASSICAL)
+
+
+def _ended(word: str, rules: Iterable[tuple[str, str, int]]) -> str:
+    for ending, replacement, shortest in rules:
+        if len(word) >= shortest and word.endswith(ending):
+            return word[: -len(ending)] + replacement
+    return word
 
 
 def cased(word: str) -> str:
@@ -82,7 +87,7 @@ def cased(word: str) -> str:
 
 def _spelled(sign: str) -> str:
     category = unicodedata.category(sign)
-    if category in ("Mn", "Cf") or sign.isspace():
+    if category in ("Mn", "Cf", "Cs") or sign.isspace():
         return ""
     if "\u0391" <= sign <= "\u03c9" and category in ("Lu", "Ll"):
         return unicodedata.name(sign).rsplit(" ", 1)[-1].lower()
@@ -96,7 +101,7 @@ def key(text: str) -> str:
 
 def spoken(text: str) -> set[str]:
     """The words of a name as one types them, without folding plurals, so that their beginnings are found."""
-    return {cased(word).casefold() for word in _WORD.findall(text)}
+    return {folded for word in _WORD.findall(text) if (folded := cased(word).casefold())}
 
 
 def cased_key(text: str) -> str:
