@@ -5,6 +5,7 @@ pairs of integers, so that counting them over every figure stays a scan of a sma
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import apsw
@@ -17,9 +18,11 @@ from shared.sqlite import Database
 SNIPPET_TOKENS: Final = 24
 SNIPPET_CHARACTERS: Final = 200
 
-# remove_diacritics=2 folds precomposed and combining accents alike, the prefix index makes a short last word ten times
-# faster for half as much space again, secure-delete leaves no word of an erased figure in the index
-# (https://sqlite.org/fts5.html, sections 4.3.1, 4.2 and 6.11).
+PUT_AT_ONCE: Final = 50
+MERGE_PAGES: Final = 256
+
+# remove_diacritics=2 folds precomposed and combining accents alike; the prefix index makes a short last word ten times
+# faster for half as much space again (https://sqlite.org/fts5.html, sections 4.3.1 and 4.2).
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS search_figures (
   key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, project TEXT NOT NULL,
@@ -33,7 +36,6 @@ CREATE INDEX IF NOT EXISTS search_figures_status ON search_figures (project, sta
 CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5 (
   title, label, legend, doi, tags, provisional, content='search_figures', content_rowid='key',
   tokenize='unicode61 remove_diacritics 2', prefix='1 2 3');
-INSERT INTO search_words (search_words, rank) VALUES ('secure-delete', 1);
 CREATE TRIGGER IF NOT EXISTS search_figures_inserted AFTER INSERT ON search_figures BEGIN
   INSERT INTO search_words (rowid, title, label, legend, doi, tags, provisional)
   VALUES (new.key, new.title, new.label, new.legend, new.doi, new.tags, new.provisional);
@@ -103,20 +105,27 @@ class Fts5Search:
         await self._database.write(lambda connection: connection.execute(_SCHEMA).fetchall())
 
     async def put(self, entries: Sequence[FigureEntry]) -> None:
-        def job(connection: apsw.Connection) -> None:
-            for entry in entries:
-                _put(connection, entry)
-
-        await self._database.write(job)
+        # A few at a time: people who save a decision wait for the same writer.
+        for start in range(0, len(entries), PUT_AT_ONCE):
+            await self._database.write(partial(_put_all, entries=entries[start : start + PUT_AT_ONCE]))
 
     async def remove(self, ids: Sequence[str]) -> None:
-        def job(connection: apsw.Connection) -> None:
+        def job(connection: apsw.Connection) -> bool:
+            removed = False
             for id in ids:
                 row = connection.execute("DELETE FROM search_figures WHERE id = ? RETURNING key", (id,)).fetchone()
                 if row is not None:
                     _put_tags(connection, row[0], {}, {})
+                    removed = True
+            return removed
 
-        await self._database.write(job)
+        if not ids:
+            return
+        if await self._database.write(job):
+            # FTS5 only marks words as deleted until their segments merge; an erased figure's words go now. (Its
+            # secure-delete option does so too, but makes every change of a tag 25 times slower.)
+            while await self._database.write(_merged):
+                pass
 
     async def clear(self) -> None:
         def job(connection: apsw.Connection) -> None:
@@ -173,6 +182,18 @@ def _found(query: Query, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
         conditions.append(_FILTERS[name].format(", ".join(f":{mark}" for mark in marks)))
         values |= marks
     return f"FROM {source} WHERE {' AND '.join(conditions)}", values
+
+
+def _put_all(connection: apsw.Connection, entries: Sequence[FigureEntry]) -> None:
+    for entry in entries:
+        _put(connection, entry)
+
+
+def _merged(connection: apsw.Connection) -> bool:
+    """Merges some pages of the words into one segment; false when there is nothing left to merge (section 6.8)."""
+    before = connection.total_changes()
+    connection.execute("INSERT INTO search_words (search_words, rank) VALUES ('merge', ?)", (-MERGE_PAGES,))
+    return connection.total_changes() - before >= 2  # the command itself counts as one
 
 
 def _put(connection: apsw.Connection, entry: FigureEntry) -> None:
