@@ -27,7 +27,7 @@ import apsw
 from starlette.types import ASGIApp, Message
 
 from services.annotation.consumers import Projections
-from services.annotation.model import DOCUMENTS, Assignment
+from services.annotation.model import MODELS, Assignment
 from services.annotation.service import build
 from shared.access import DEFAULT_PROJECT, Caller
 from shared.engine import Engine, opened
@@ -210,7 +210,7 @@ def table(ours: Sequence[Round], peer: Sequence[Round]) -> str:
 async def run(folder: Path, rounds: int) -> None:
     ours: list[Round] = []
     peer: list[Round] = []
-    async with opened(Settings(data=folder / "data", cache=folder / "cache"), DOCUMENTS) as engine:
+    async with opened(Settings(data=folder / "data", cache=folder / "cache"), MODELS) as engine:
         service = build(engine)
         assert service.app is not None
         for number in range(rounds + 1):

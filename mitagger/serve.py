@@ -1,6 +1,7 @@
 """All services in one process on loopback: the only place where services meet."""
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -115,6 +116,9 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
                 assert gateway.app is not None  # noqa: S101 - the gateway is a door
                 url = f"http://{_host(settings.host)}:{listening.getsockname()[1]}"
                 async with _answering(gateway.app, listening), _announced(settings.data, url, key):
+                    # What is loaded now stays: without it in the way, full collections pause no request.
+                    gc.collect()
+                    gc.freeze()
                     log.info("serving", url=url)
                     yield Running(url, key, gateway.first_sign_in)
             finally:

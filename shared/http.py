@@ -94,8 +94,9 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def if_match(header: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
-    """The version that the caller saw, from If-Match; null where the header is missing or "*"."""
+async def if_match(header: Annotated[str | None, Header(alias="If-Match")] = None) -> int | None:
+    """The version that the caller saw, from If-Match; null where the header is missing or "*". (A plain function would
+    cost every request a thread.)"""
     if header is None or header.strip() == "*":
         return None
     text = header.strip().removeprefix("W/").strip('"')
@@ -106,7 +107,7 @@ def if_match(header: Annotated[str | None, Header(alias="If-Match")] = None) -> 
     return int(text)
 
 
-def current_caller(request: Request) -> Caller:
+async def current_caller(request: Request) -> Caller:
     """Who asks, from the signed token of the internal hop."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:

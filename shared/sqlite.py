@@ -20,6 +20,15 @@ STORE_VERSION: Final = 1
 MAX_SHARED_WRITES: Final = 256
 BUSY_MS: Final = 10_000
 
+_REFUSALS: Final = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.BusyError,
+    apsw.ReadOnlyError,
+)
+
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], T]
 
@@ -35,6 +44,7 @@ class Database:
         self._readers: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         self._all: list[apsw.Connection] = []
         self._reading: asyncio.Semaphore | None = None
+        self._looking: apsw.Connection | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -53,7 +63,7 @@ class Database:
             return
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._thread = None
+        self._thread = self._looking = None
         for connection in self._all:
             connection.close()
         self._all.clear()
@@ -71,6 +81,15 @@ class Database:
         self._jobs.put((job, future))
         return await future
 
+    def look(self, job: Job[T]) -> T:
+        """As `read`, for one or a few rows by key: at once, on the loop, since a thread would take longer."""
+        if self._looking is None:
+            raise Unavailable("documents", "The store is closed.")
+        try:
+            return job(self._looking)
+        except _REFUSALS as error:
+            raise _unavailable(error) from error
+
     async def read(self, job: Job[T]) -> T:
         """Runs `job` on a connection that only reads and sees the last commit."""
         if self._reading is None:
@@ -82,7 +101,7 @@ class Database:
         connection = self._readers.get_nowait()
         try:
             return job(connection)
-        except (apsw.IOError, apsw.CantOpenError, apsw.CorruptError, apsw.BusyError) as error:
+        except _REFUSALS as error:
             raise _unavailable(error) from error
         finally:
             self._readers.put(connection)
@@ -103,12 +122,16 @@ class Database:
         writer.pragma("cache_size", -32_000)
         self._all.append(writer)
         for _ in range(readers):
-            reader = apsw.Connection(str(self.path))
-            reader.set_busy_timeout(BUSY_MS)
-            reader.pragma("query_only", True)
-            self._all.append(reader)
-            self._readers.put(reader)
+            self._readers.put(self._reader())
+        self._looking = self._reader()
         return writer
+
+    def _reader(self) -> apsw.Connection:
+        reader = apsw.Connection(str(self.path))
+        reader.set_busy_timeout(BUSY_MS)
+        reader.pragma("query_only", True)
+        self._all.append(reader)
+        return reader
 
     def _write_loop(self, connection: apsw.Connection) -> None:
         while (first := self._jobs.get()) is not None:
@@ -190,7 +213,7 @@ def _check_header(connection: apsw.Connection, path: Path) -> None:
 
 
 def _translated(error: Exception) -> Exception:
-    if isinstance(error, apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.BusyError | apsw.ReadOnlyError):
+    if isinstance(error, _REFUSALS):
         return _unavailable(error)
     return error
 

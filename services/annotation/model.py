@@ -223,7 +223,4 @@ class Review(Document):
         return tuple(final.values())
 
 
-DOCUMENTS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Review)
-
-
 MODELS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Review)

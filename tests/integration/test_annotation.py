@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from services.annotation.consumers import Projections
-from services.annotation.model import DOCUMENTS, Assignment, Figure, HistoryEntry, Recommendations, Review
+from services.annotation.model import MODELS, Assignment, Figure, HistoryEntry, Recommendations, Review
 from services.annotation.service import AnnotationService, build
 from services.annotation.tagging import Add
 from services.annotation.workbench import ASSIGNED_AT_ONCE, RECENT, Workbench
@@ -138,7 +138,7 @@ class World:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[World]:
-    async with embedded(folder, DOCUMENTS) as engine:
+    async with embedded(folder, MODELS) as engine:
         service = build(engine)
         for subscription in service.subscriptions:
             engine.bus.subscribe(subscription)
@@ -652,7 +652,7 @@ async def test_deliveries_in_any_order_and_twice_give_one_state(tmp_path: Path) 
         recommended(revision=2, generation=0, curie="UBERON:0000955"),
     )
     orders = list(permutations(stories))
-    async with embedded(tmp_path, DOCUMENTS) as engine:
+    async with embedded(tmp_path, MODELS) as engine:
         projections = Projections(engine.documents)
 
         async def tell(event: Event) -> None:
@@ -674,7 +674,7 @@ async def test_deliveries_in_any_order_and_twice_give_one_state(tmp_path: Path) 
 async def test_an_erased_figure_stays_erased_whatever_arrives_late(tmp_path: Path) -> None:
     stories: Sequence[Event] = (uploaded(), uploaded(revision=2), recommended(), deleted())
     for place, order in enumerate(permutations(stories)):
-        async with embedded(tmp_path / str(place), DOCUMENTS) as engine:
+        async with embedded(tmp_path / str(place), MODELS) as engine:
             projections = Projections(engine.documents)
             for event in (*order, *order):
                 match event:
@@ -698,7 +698,7 @@ async def test_erasing_a_figure_erases_all_that_was_made_of_it(world: World) -> 
     await world.review(id, "approved")
     await world.told(deleted())
     await world.told(deleted())
-    for model in DOCUMENTS:
+    for model in MODELS:
         left = (await world.engine.documents.collection(model).find(limit=1000)).items
         assert [d.id for d in left if "f1" in d.model_dump_json() or id in d.model_dump_json()] == []
     with pytest.raises(Erased):

@@ -1,0 +1,96 @@
+"""What every store of files promises: a local folder, and an object store (obstore's own, in memory)."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.blobs import CHUNK, Blobs
+from shared.errors import Invalid, NotFound, TooLarge
+
+
+@pytest.fixture(params=["file", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    url = f"file://{tmp_path / 'blobs'}" if request.param == "file" else "memory:///"
+    return Blobs(url, scratch=tmp_path / "scratch")
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def parts(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def test_what_is_put_comes_back_under_its_content_hash(blobs: Blobs) -> None:
+    blob = await blobs.put(parts(b"figure ", b"one"))
+    assert (blob.sha256, blob.bytes) == (sha256(b"figure one"), 10)
+    assert await blobs.read(blob.sha256) == b"figure one"
+    assert await blobs.stat(blob.sha256) == blob
+
+
+async def test_the_same_content_is_stored_once(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"same")
+    assert await blobs.put_file(tmp_path / "file") == await blobs.put_bytes(b"same") == await blobs.put(parts(b"same"))
+
+
+async def test_a_large_file_streams_in_parts_and_by_range(blobs: Blobs) -> None:
+    data = bytes(range(256)) * (CHUNK // 128)
+    blob = await blobs.put_bytes(data)
+    chunks = [chunk async for chunk in blobs.stream(blob.sha256)]
+    assert len(chunks) == 2
+    assert b"".join(chunks) == data
+    assert b"".join([c async for c in blobs.stream(blob.sha256, start=250, end=260)]) == data[250:260]
+    assert b"".join([c async for c in blobs.stream(blob.sha256, start=len(data))]) == b""
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(blobs: Blobs, tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await blobs.put(broken())
+    assert list((tmp_path / "scratch").iterdir()) == []
+    with pytest.raises(NotFound):
+        await blobs.stat(sha256(b"half"))
+
+
+async def test_an_upload_above_the_limit_is_refused(blobs: Blobs, tmp_path: Path) -> None:
+    with pytest.raises(TooLarge):
+        await blobs.put(parts(b"12345", b"67890"), limit=9)
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_a_local_file_can_be_read_by_libraries(blobs: Blobs) -> None:
+    blob = await blobs.put_bytes(b"pixels")
+    async with blobs.local(blob.sha256) as path:
+        assert path.read_bytes() == b"pixels"
+
+
+async def test_deleting_twice_is_deleting_once(blobs: Blobs) -> None:
+    blob = await blobs.put_bytes(b"gone")
+    await blobs.delete(blob.sha256)
+    await blobs.delete(blob.sha256)
+    with pytest.raises(NotFound):
+        await blobs.read(blob.sha256)
+    with pytest.raises(NotFound):
+        async with blobs.local(blob.sha256):
+            pass
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 65])
+async def test_what_is_no_content_hash_is_refused(blobs: Blobs, name: str) -> None:
+    with pytest.raises(Invalid):
+        await blobs.read(name)
+    with pytest.raises(Invalid):
+        await blobs.delete(name)
+
+
+async def test_a_sweep_removes_what_a_killed_process_left(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "scratch" / "upload-123").write_bytes(b"half")
+    assert blobs.sweep() == 1
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -1,0 +1,61 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Invalid, Unsupported
+from shared.settings import Settings, table
+from tests.support.embedded import embedded
+
+
+def test_a_flag_comes_before_the_environment_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().port == 8420
+    (tmp_path / "mitagger.toml").write_text("port = 1111\nhost = '::1'\n")
+    assert (Settings().port, Settings().host) == (1111, "::1")
+    monkeypatch.setenv("MITAGGER_PORT", "2222")
+    assert Settings().port == 2222
+    assert Settings(port=3333).port == 3333
+
+
+def test_it_listens_on_loopback_unless_told() -> None:
+    assert Settings().host == "127.0.0.1"
+
+
+def test_the_key_is_generated_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    key = Settings(data=tmp_path).signing_key()
+    assert len(key) >= 32
+    assert Settings(data=tmp_path).signing_key() == key
+    assert Settings(data=tmp_path / "other").signing_key() != key
+    assert stat.S_IMODE((tmp_path / "signing.key").stat().st_mode) == 0o600
+
+
+def test_a_short_key_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="32"):
+        Settings(data=tmp_path, key="short").signing_key()  # type: ignore[arg-type]
+
+
+def test_a_key_does_not_show(tmp_path: Path) -> None:
+    assert "s3cret" not in repr(Settings(data=tmp_path, key="s3cret" * 10))  # type: ignore[arg-type]
+
+
+def test_the_documented_table_is_what_the_code_says() -> None:
+    documented = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert table() in documented, "The settings changed: run python -m tools.settings"
+
+
+async def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:
+    async with embedded(tmp_path):
+        with pytest.raises(Invalid, match="Another MITagger serves"):
+            async with embedded(tmp_path):
+                pass
+    async with embedded(tmp_path):
+        pass
+
+
+async def test_engines_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    from shared.engine import opened
+
+    with pytest.raises(Unsupported):
+        async with opened(Settings(data=tmp_path, bus="kafka://localhost"), ()):
+            pass
