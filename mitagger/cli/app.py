@@ -1,0 +1,31 @@
+"""The command `mitagger`, put together: each command in a module of its own."""
+
+import typer
+
+from mitagger.cli import dead_letters, events, vocabulary
+from mitagger.cli.annotate import annotate
+from mitagger.cli.demo import demo
+from mitagger.cli.export import export
+from mitagger.cli.import_ import import_
+from mitagger.cli.outcome import CODES
+from mitagger.cli.search import search
+from mitagger.cli.serve import serve
+from mitagger.cli.status import status
+
+app = typer.Typer(
+    name="mitagger",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # they would show legends and keys
+    rich_markup_mode=None,
+    help=f"Figures in, reviewed tags out.\n\n{CODES}",
+)
+app.command()(serve)
+app.command()(demo)
+app.command("import")(import_)
+app.command()(annotate)
+app.command()(search)
+app.command()(export)
+app.command()(status)
+app.add_typer(vocabulary.app, name="vocabulary")
+app.add_typer(events.app, name="events")
+app.add_typer(dead_letters.app, name="dead-letters")

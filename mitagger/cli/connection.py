@@ -1,0 +1,80 @@
+"""Which server a command talks to: the one it is told, else the one that serves the data folder, else none runs and
+the command opens the folder itself, for as long as it needs."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import httpx
+import typer
+
+from mitagger.client import AsyncClient
+from shared.settings import Settings
+
+Server: TypeAlias = Annotated[
+    str,
+    typer.Option("--server", envvar="MITAGGER_SERVER", help="Address of the server; default: the data folder's."),
+]
+# MITAGGER_KEY is taken: it is the setting that signs.
+Key: TypeAlias = Annotated[
+    str, typer.Option("--key", envvar="MITAGGER_API_KEY", help="API key for --server.", show_default=False)
+]
+Data: TypeAlias = Annotated[Path | None, typer.Option("--data", help="Data folder; default: the settings'.")]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for other programs.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the options say."""
+
+    server: str
+    key: str
+    data: Path | None
+
+
+@asynccontextmanager
+async def connected(target: Target) -> AsyncIterator[AsyncClient]:
+    """A client of the server that the options mean."""
+    if target.server:
+        async with AsyncClient(target.server, key=target.key) as client:
+            yield client
+        return
+    settings = settings_of(target.data)
+    if announced := await _announced(settings.data):
+        async with AsyncClient(announced[0], key=announced[1]) as client:
+            yield client
+        return
+    # Heavy, and needed only here.
+    from mitagger.serve import running  # noqa: PLC0415
+
+    quiet = settings.model_copy(update={"log_level": "warning"})
+    async with running(quiet, port=0) as server:
+        if server.first_sign_in is not None:
+            first = server.first_sign_in
+            typer.echo(f"New data folder {settings.data}: sign in as {first.name} with {first.password}", err=True)
+        async with AsyncClient(server.url, key=server.key) as client:
+            yield client
+
+
+def settings_of(data: Path | None) -> Settings:
+    """The settings, with a flag over them."""
+    return Settings(data=data) if data is not None else Settings()
+
+
+async def _announced(data: Path) -> tuple[str, str] | None:
+    """(address, key) of the server of a data folder, if it answers: a killed one leaves its announcement behind."""
+    try:
+        text = (data / "server.json").read_text(encoding="utf-8")
+        announcement = json.loads(text)
+        url, key = str(announcement["url"]), str(announcement["key"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        try:
+            await http.get(f"{url}/healthz")
+        except httpx.TransportError:
+            return None
+    return url, key

@@ -1,0 +1,36 @@
+"""`mitagger status`."""
+
+import typer
+
+from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
+from mitagger.cli.outcome import perform
+from mitagger.cli.output import as_json, table
+from mitagger.client import models as m
+
+
+def status(server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
+    """Show what runs, how many figures there are, and whether the consumers keep up.
+
+    Example: mitagger status --json
+    """
+
+    async def ask() -> m.Status:
+        async with connected(Target(server, key, data)) as client:
+            return await client.status()
+
+    found = perform(ask())
+    if json:
+        as_json(found)
+        return
+    typer.echo(f"MITagger {found.version}: {'ready' if found.ready else 'not ready'}")
+    for problem in found.problems:
+        typer.echo(f"  {problem}")
+    typer.echo("Figures: " + (", ".join(f"{count} {name}" for name, count in found.figures.items()) or "not known"))
+    typer.echo(f"Dead letters: {found.dead_letters}")
+    table(
+        ("group", "topic", "left to do", "last moved"),
+        [
+            (one.group, one.topic, one.behind, f"{one.moved_at:%Y-%m-%d %H:%M:%S}" if one.moved_at else "")
+            for one in found.progress
+        ],
+    )
