@@ -26,7 +26,6 @@ from axes import (
 from concepts import Concept
 from drugs import read_drugs
 from headings import read_headings
-from manifest import VOCABULARIES
 from mappings import read_pairs
 from ontologies import descendants, read_cellxgene, read_go, read_obo
 from own import folded_in, read_rows
@@ -100,7 +99,6 @@ def main() -> None:
     for name, concepts in built.items():
         files.write_vocabulary(arguments.output, name, concepts)
         print(name, dict(Counter(concept.axis for concept in concepts)))
-    files.write_manifest(arguments.output, VOCABULARIES)
     size = sum(file.stat().st_size for file in arguments.output.iterdir())
     print(f"{size / 1e6:.2f} MB in {arguments.output}")
 

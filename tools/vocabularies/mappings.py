@@ -3,7 +3,6 @@
 The vocabularies without a hierarchy (MeSH, NCIT) and EFO's scattered parts take their axis from these pairs."""
 
 import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,17 +19,17 @@ AXIS_OF_PARTNER = {
     ),
 }  # fmt: skip
 """Anatomy; diseases, phenotypes, pathology and symptoms; and what is neither: processes, sequences, chemicals,
-proteins, plants, environments, stages of life, assays, treatments, emotions, measurements, qualities. Partners elsewhere (whole taxonomies,
-anatomies of single species) say nothing."""
+proteins, plants, environments, stages of life, assays, treatments, emotions, measurements, qualities. Partners
+elsewhere (whole taxonomies, anatomies of single species) say nothing."""
 
 CURATED = 2.0
 """Agreement of a pair that a person has looked at; a predicted pair has at most 1.0."""
 
 
 _DISEASED = frozenset(
-    "abnormal abnormality anomaly decreased defect deformity disease disorder elevated excessive impaired increased "
-    "infection infestation patent positivity reduced syndrome".split()
-)
+    {"abnormal", "abnormality", "anomaly", "decreased", "defect", "deformity", "disease", "disorder", "elevated",
+     "excessive", "impaired", "increased", "infection", "infestation", "patent", "positivity", "reduced", "syndrome"}
+)  # fmt: skip
 """Words that turn a healthy thing into a finding: "Sinoatrial Node" is not "sinoatrial node disease"."""
 
 

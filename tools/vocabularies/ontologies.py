@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import zstandard
-
 from concepts import Concept, Name
 
 GO_ROOT = "all"
@@ -54,9 +53,7 @@ def read_obo(text: str) -> Iterator[Concept]:
         synonyms = [re.match(r'"((?:[^"\\]|\\.)*)" (\w+)', value) for value in tags["synonym"]]
         names = [Name(found[1].replace('\\"', '"').replace("_", " "), found[2]) for found in synonyms if found]
         parents = [(value.split(" ")[0], "is_a") for value in tags["is_a"]]
-        parents += [
-            (value.split(" ")[1], "part_of") for value in tags["relationship"] if value.startswith("part_of ")
-        ]
+        parents += [(value.split(" ")[1], "part_of") for value in tags["relationship"] if value.startswith("part_of ")]
         yield Concept(tags["id"][0], tags["name"][0].replace("_", " "), tuple(names), tuple(sorted(parents)))
 
 

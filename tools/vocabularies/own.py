@@ -34,7 +34,12 @@ def read_rows(file: Path) -> list[Row]:
             raise BadRow(f"{file}: the header is {reader.fieldnames}, expected {HEADER}")
         rows = [Row(**row) for row in reader]
     for number, row in enumerate(rows, start=2):
-        if row.scope not in (*SCOPES, PREFERRED) or row.axis not in AXES or not row.source or row.name != tidy(row.name):
+        if (
+            row.scope not in (*SCOPES, PREFERRED)
+            or row.axis not in AXES
+            or not row.source
+            or row.name != tidy(row.name)
+        ):
             raise BadRow(f"{file}, line {number}: wrong scope, axis, source or spaces in {row}")
     return rows
 
