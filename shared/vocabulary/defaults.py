@@ -1,14 +1,17 @@
 """The vocabularies of `data/`, and those that a site adds: compiled once into a cache folder, then only loaded."""
 
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from shared import errors
 from shared.errors import Invalid, Unavailable
 from shared.events.recommendation import Axis
 from shared.vocabulary.artefact import Vocabularies
@@ -17,6 +20,7 @@ from shared.vocabulary.source import Source, digest, read
 
 DATA = Path(__file__).parent / "data"
 KEPT = 8  # artefacts in the cache folder; each has some 30 MB
+REFUSED = 3  # exit code of the compiling process for an error of ours
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class Origin:
         )
 
 
+_ORIGINS = TypeAdapter(list[Origin])
+
+
 def load(
     cache: Path,
     *,
@@ -53,20 +60,49 @@ def load(
 
     An added name equal to a default one replaces it; `only` leaves the defaults out. What the folder lacks is compiled
     into it (seconds; `compiling` is called first), in a process of its own, so that this one stays small. Processes may
-    share the folder.
+    share the folder; the eight newest artefacts stay in it.
 
     Raises NotFound and Invalid for a bad file; Unavailable where the folder cannot be written.
     """
     origins = _origins(added or {}, only)
     path = cache / f"{identity((origin.name, origin.version, origin.digest) for origin in origins)}.npz"
-    try:
-        return Vocabularies(path)
-    except (FileNotFoundError, Invalid):  # not compiled yet, or cut short by a full disk
+    loaded = _loaded(path)
+    if loaded is None:
         if compiling:
             compiling()
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            process.submit(_compile, origins, path).result()
-    return Vocabularies(path)
+        _compile_apart(origins, path)
+        loaded = Vocabularies(path)
+    return loaded
+
+
+def _loaded(path: Path) -> Vocabularies | None:
+    try:
+        return Vocabularies(path)
+    except (FileNotFoundError, NotADirectoryError, Invalid):  # not compiled yet, or cut short by a full disk
+        return None
+
+
+def _compile_apart(origins: Sequence[Origin], path: Path) -> None:
+    """`_compile` in a fresh interpreter: its 600 MB are never this process's."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable("the cache folder", f"{path.parent} cannot be made: {error.strerror}.") from error
+    done = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", __name__, str(path)],
+        input=_ORIGINS.dump_json(list(origins)),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode == REFUSED:
+        refusal = json.loads(done.stdout)
+        raise getattr(errors, refusal["error"])(refusal["message"], remedy=refusal["remedy"])
+    if done.returncode:
+        raise Unavailable(
+            "the cache folder",
+            f"The vocabularies could not be compiled into {path.parent}; why stands above.",
+            remedy="Make room there, or set MITAGGER_CACHE to another folder.",
+        )
 
 
 def _origins(added: Mapping[str, Path], only: bool) -> list[Origin]:
@@ -98,12 +134,23 @@ def _default(row: Mapping[str, object]) -> Origin:
 
 def _compile(origins: Sequence[Origin], path: Path) -> None:
     packed = compile_sources([origin.read() for origin in origins])
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(packed)
+    os.replace(file.name, path)
+    for old in sorted(path.parent.glob("*.npz"), key=lambda kept: kept.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Compile the origins on standard input into the path that is the argument; see `_compile_apart`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(packed)
-        os.replace(file.name, path)
-        for old in sorted(path.parent.glob("*.npz"), key=lambda kept: kept.stat().st_mtime)[:-KEPT]:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        raise Unavailable("the cache folder", f"{path.parent} cannot be written: {error.strerror}.") from error
+        _compile(_ORIGINS.validate_json(sys.stdin.buffer.read()), Path(sys.argv[1]))
+    except Invalid as error:
+        refusal = {"error": type(error).__name__, "message": error.message, "remedy": error.remedy}
+        sys.stdout.write(json.dumps(refusal))
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Invalid, NotFound
+from shared.errors import Invalid, NotFound, TooLarge, Unavailable
 from shared.vocabulary import defaults
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.axes import AXES
@@ -95,5 +95,13 @@ def test_bad_files_are_refused_by_the_error_that_names_them(tmp_path: Path, cell
     cells.write_text("nonsense", encoding="utf-8")
     with pytest.raises(Invalid, match="line 1"):
         defaults.load(tmp_path, added={"CL": cells}, only=True)
+    cells.write_text(CELLS + "CL:2\t" + "x" * 5_000 + "\tLABEL\n", encoding="utf-8")
+    with pytest.raises(TooLarge, match="line 3"):
+        defaults.load(tmp_path, added={"CL": cells}, only=True)
     with pytest.raises(Invalid, match="no vocabulary"):
         defaults.load(tmp_path, only=True)
+
+
+def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path, cells: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be made"):
+        defaults.load(cells / "cache", added={"CL": cells}, only=True)
