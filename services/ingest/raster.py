@@ -70,7 +70,7 @@ def read(path: str, kind: Format) -> Read:
 def from_screen(pixels: Screen, technical: dict[str, str]) -> Read:
     """A picture from 8-bit pixels, (height, width) or (height, width, 3)."""
     _guard()
-    small = _image(_shrink(_image(pixels)).numpy())
+    small = _image(_pixels(_shrink(_image(pixels))))
     return Read(small, pixels.shape[1], pixels.shape[0], technical)
 
 
@@ -111,8 +111,9 @@ def _photo(path: str, kind: Format, header: Any) -> Any:
     """8 bits: JPEGs are decoded no larger than needed, colour profiles applied, EXIF orientation too."""
     shrink = max(s for s in (1, 2, 4, 8) if s == 1 or max(header.width, header.height) >= s * DISPLAY_SIDE)
     image = _load(path, kind, shrink=shrink) if kind == "jpeg" else header
-    plain_grey = header.interpretation == "b-w" and not header.get_typeof("icc-profile-data")
-    profile = {} if plain_grey else {"output_profile": "srgb"}  # which would make three channels of grey
+    # A profile is converted to sRGB only where there is one: libvips would convert sRGB too, at three times the time.
+    converted = header.get_typeof("icc-profile-data") or header.interpretation == "cmyk"
+    profile = {"output_profile": "srgb"} if converted else {}
     image = image.thumbnail_image(DISPLAY_SIDE, height=DISPLAY_SIDE, size="down", **profile)
     return (image.flatten(background=255) if image.hasalpha() else image).copy_memory()
 
@@ -121,12 +122,16 @@ def _sensor(image: Any) -> Any:
     """16 bits: shrunk first, so that the tone mapping sees few pixels and the file is read once."""
     if image.hasalpha():
         image = image.flatten(background=65535)
-    return _image(stretch(_shrink(image.autorot()).numpy()))
+    return _image(stretch(_pixels(_shrink(image.autorot()))))
 
 
 def _image(pixels: Screen) -> Any:
     """Over the array's own memory, which pyvips keeps alive through all operations but not through `copy_memory`."""
     return pyvips.Image.new_from_array(np.ascontiguousarray(pixels))
+
+
+def _pixels(image: Any) -> Any:
+    return np.atleast_2d(image.numpy())  # pyvips gives a single grey pixel without dimensions
 
 
 def _shrink(image: Any) -> Any:
@@ -136,7 +141,7 @@ def _shrink(image: Any) -> Any:
 
 
 def _jpeg(image: Any, path: str) -> Jpeg:
-    image.jpegsave(path, Q=QUALITY, optimize_coding=True, keep="none")
+    image.jpegsave(path, Q=QUALITY, keep="none")
     return Jpeg(path, image.width, image.height, os.path.getsize(path))
 
 

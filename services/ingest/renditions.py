@@ -100,7 +100,7 @@ def render(path: str, folder: str) -> Rendered:
 
     Raises: Invalid (empty, no picture, damaged or truncated), TooLarge, Unsupported; each with a remedy.
     """
-    from services.ingest import dicom, raster  # noqa: PLC0415 - libvips and pydicom load in workers only
+    from services.ingest import raster  # noqa: PLC0415 - libvips loads in workers only
 
     size = os.path.getsize(path)
     if size > LARGEST_FILE:
@@ -110,6 +110,11 @@ def render(path: str, folder: str) -> Rendered:
         )
     with open(path, "rb") as file:
         kind = sniff(file.read(132))
-    picture = dicom.read(path) if kind == "dicom" else raster.read(path, kind)
+    if kind == "dicom":
+        from services.ingest import dicom  # noqa: PLC0415 - pydicom in those that need it
+
+        picture = dicom.read(path)
+    else:
+        picture = raster.read(path, kind)
     display, thumbnail = raster.write(picture.small, folder)
     return Rendered(kind, picture.width, picture.height, display, thumbnail, picture.technical)

@@ -139,6 +139,15 @@ def test_a_photograph_is_turned_upright_and_its_metadata_dropped(tmp_path: Path)
         assert b"Exif" not in Path(jpeg.path).read_bytes()
 
 
+@pytest.mark.parametrize(("profile", "name"), [("p3", "a.jpg"), ("p3", "a.png"), ("cmyk", "a.jpg"), ("cmyk", "a.tif")])
+def test_colours_of_other_spaces_become_srgb(tmp_path: Path, profile: str, name: str) -> None:
+    pixels = np.tile(np.array([[[200, 90, 60]]], np.uint8), (20, 20, 1))
+    image = pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
+    image.icc_transform(profile, input_profile="srgb").write_to_file(str(tmp_path / name), Q=98)
+    rendered = render(str(tmp_path / name), str(tmp_path))
+    assert seen(rendered.display.path).mean(axis=(0, 1)) == pytest.approx([200, 90, 60], abs=6)
+
+
 @pytest.mark.parametrize("name", ["picture.jpg", "picture", "picture[page=3]", "a [b", "-o.tif", "ü.dcm"])
 def test_the_content_decides_not_the_name(tmp_path: Path, name: str) -> None:
     png = Path(save(tmp_path / "a.png", gradient()))
@@ -260,6 +269,10 @@ def test_dicom_without_a_sensible_window_shows_its_structure(tmp_path: Path, win
     levels = seen(render(path, str(tmp_path)).display.path)
     assert levels[:, :5].mean() < 25
     assert levels[:, -5:].mean() > 230
+
+
+def test_a_dicom_of_one_pixel_is_a_picture_too(tmp_path: Path) -> None:
+    assert render(dicom(tmp_path / "a.dcm", np.full((1, 1), 7, np.uint16)), str(tmp_path)).display.width == 1
 
 
 def test_monochrome1_is_inverted(tmp_path: Path) -> None:
