@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from services.export.content import Exported, instant, printable
@@ -56,10 +57,10 @@ class CsvFormat:
         self._writer.writerow(COLUMNS)
 
     def add(self, figure: Exported) -> None:
-        about = _figure_cells(figure)
+        about = _safe(_figure_cells(figure))
         for tag_cells in map(_tag_cells, figure.tags) if figure.tags else [{}]:
-            cells = about | tag_cells
-            self._writer.writerow([guarded(printable(cells.get(column, ""))) for column in COLUMNS])
+            cells = about | _safe(tag_cells)
+            self._writer.writerow([cells.get(column, "") for column in COLUMNS])
 
     def end(self) -> None:
         """A CSV has no end mark."""
@@ -74,6 +75,10 @@ class CsvFormat:
 def guarded(cell: str) -> str:
     """The cell, with an apostrophe in front where a spreadsheet would run it as a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _safe(cells: Mapping[str, str]) -> dict[str, str]:
+    return {column: guarded(printable(cell)) for column, cell in cells.items()}
 
 
 def _figure_cells(figure: Exported) -> dict[str, str]:

@@ -133,10 +133,7 @@ class Exports:
                 page = await self._figures.find(
                     {"project": job.project, "status": In(job.statuses)}, sort=["place"], after=cursor, limit=PAGE
                 )
-                for record in page.items:
-                    if (figure := exported(record)) is not None:
-                        writer.add(figure)
-                        rows += figure.rows
+                rows += await asyncio.to_thread(_add, writer, page.items)
                 cursor = page.next
                 if cursor is None:
                     break
@@ -165,3 +162,11 @@ class Exports:
         await self._jobs.update(
             id, lambda job: (job.changed(state="failed", problem=problem) if job.state == "running" else job, ())
         )
+
+
+def _add(writer: FileFormat, records: Sequence[FigureRecord]) -> int:
+    """Writes the figures that have arrived themselves; returns how many rows they have."""
+    figures = [figure for record in records if (figure := exported(record)) is not None]
+    for figure in figures:
+        writer.add(figure)
+    return sum(figure.rows for figure in figures)

@@ -18,7 +18,7 @@ from shared.sqlite import Database
 SNIPPET_TOKENS: Final = 24
 SNIPPET_CHARACTERS: Final = 200
 
-PUT_AT_ONCE: Final = 50
+PUT_AT_ONCE: Final = 100
 MERGE_PAGES: Final = 256
 
 # remove_diacritics=2 folds precomposed and combining accents alike; the prefix index makes a short last word ten times
