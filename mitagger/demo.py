@@ -26,7 +26,7 @@ from rich.table import Table
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.importing import bring
-from mitagger.sample import write
+from mitagger.sample.sample import write
 from mitagger.serve import Running, running, until_interrupted
 from shared.errors import DeadlineExceeded, Invalid
 from shared.settings import Settings

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from filelock import FileLock, Timeout
 
 from shared.blobs import Blobs
+from shared.bus.log import EventLog
 from shared.bus.port import Bus
 from shared.bus.sqlite import SqliteBus
 from shared.documents.port import Document, Documents
@@ -55,7 +56,8 @@ async def opened(settings: Settings, models: Sequence[type[Document]]) -> AsyncI
         database = Database(settings.data / "mitagger.sqlite")
         await database.open()
         try:
-            documents, bus, search = SqliteDocuments(database), SqliteBus(database), Fts5Search(database)
+            log = EventLog()
+            documents, bus, search = SqliteDocuments(database, log), SqliteBus(database, log), Fts5Search(database)
             await documents.prepare(models)
             await bus.prepare()
             await search.prepare()

@@ -13,6 +13,7 @@ from typing import Final
 import apsw
 import structlog
 
+from shared.bus.log import SCHEMA, EventLog
 from shared.bus.port import DeadLetter, Kind, Progress, Slice, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
 from shared.errors import Invalid, NotFound, PermanentError, Unavailable
@@ -24,12 +25,9 @@ from shared.sqlite import Database, Job, one
 MAX_BATCH_BYTES: Final = 8_000_000
 TRACEBACK_CHARACTERS: Final = 8_000
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS events (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, figure TEXT NOT NULL, at REAL NOT NULL,
-  attributes TEXT NOT NULL, body BLOB);  -- body: null once the figure is erased
-CREATE INDEX IF NOT EXISTS events_topic ON events (topic, seq);
-CREATE INDEX IF NOT EXISTS events_figure ON events (figure);
+_SCHEMA: Final = (
+    SCHEMA
+    + """
 CREATE TABLE IF NOT EXISTS positions (
   grp TEXT NOT NULL, topic TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (grp, topic)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dead_letters (
@@ -37,17 +35,9 @@ CREATE TABLE IF NOT EXISTS dead_letters (
   body BLOB NOT NULL, error TEXT NOT NULL, traceback TEXT NOT NULL, attempts INTEGER NOT NULL, died_at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS dead_letters_figure ON dead_letters (figure);
 """
+)
 
-log = structlog.get_logger()
-
-
-def append(connection: apsw.Connection, events: Sequence[Event]) -> None:
-    """Adds events to the log, inside the transaction that causes them. Raises TooLarge."""
-    at = time.time()
-    connection.executemany(
-        "INSERT INTO events (topic, figure, at, attributes, body) VALUES (?, ?, ?, ?, ?)",
-        [(e.topic, e.figure, at, json.dumps(e.attributes()), e.body()) for e in events],
-    )
+logger = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -81,8 +71,9 @@ class _Consumer:
 class SqliteBus:
     """Implements `shared.bus.port.Bus` for the services of one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: EventLog) -> None:
         self._database = database
+        self._log = log
         self._consumers: list[_Consumer] = []
         self._woken = asyncio.Condition()
         self._commits = 0
@@ -100,11 +91,14 @@ class SqliteBus:
                     oldest = time.time() - event.kept.total_seconds()
                     connection.execute("DELETE FROM events WHERE topic = ? AND at < ?", (event.topic, oldest))
 
+            for topic, seq in connection.execute("SELECT topic, max(seq) FROM events GROUP BY topic"):
+                self._log.newest[str(topic)] = int(str(seq))
+
         await self._database.write(job)
 
     async def publish(self, events: Sequence[Event]) -> None:
         if events:
-            await self._database.write(lambda connection: append(connection, events))
+            await self._database.write(lambda connection: self._log.append(connection, events))
 
     def subscribe(self, subscription: Subscription) -> None:
         self._consumers.append(_Consumer(subscription))
@@ -189,8 +183,11 @@ class SqliteBus:
                     " figure, ?, attributes, body FROM dead_letters WHERE id = ?",
                     (time.time(), id),
                 )
-                connection.execute("DELETE FROM dead_letters WHERE id = ?", (id,))
                 replayed += connection.changes()
+                seq = connection.last_insert_rowid()
+                for topic, group in connection.execute("SELECT topic, grp FROM dead_letters WHERE id = ?", (id,)):
+                    self._log.newest[f"{topic}.{group}.retry"] = seq
+                connection.execute("DELETE FROM dead_letters WHERE id = ?", (id,))
             return replayed
 
         return await self._database.write(job)
@@ -229,11 +226,13 @@ class SqliteBus:
             for position in consumer.positions:
                 if self._stopping or position.wake_at > loop.time():
                     continue
+                if self._log.newest.get(position.topic, 0) <= position.seq:
+                    continue
                 position.wake_at = 0.0
                 try:
                     busy |= await self._step(subscription, position)
                 except Exception as error:  # the log itself refuses (disk full, say): wait, nothing is skipped
-                    log.exception("event log refuses", group=subscription.group, topic=position.topic)
+                    logger.exception("event log refuses", group=subscription.group, topic=position.topic)
                     dependency = error.dependency if isinstance(error, Unavailable) else "events"
                     self._hold(position, dependency, DEPENDENCY_SECONDS)
             if not busy:
@@ -315,7 +314,7 @@ class SqliteBus:
             _commit_position(group, position.topic, record.seq)(connection)
 
         await self._database.write(job)
-        log.error("event dead-lettered", group=group, topic=topic, event_id=record.attributes["id"], error=text)
+        logger.error("event dead-lettered", group=group, topic=topic, event_id=record.attributes["id"], error=text)
         _moved(position, record.seq)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, cast
 
 import apsw
 
-from shared.bus.sqlite import append
+from shared.bus.log import EventLog
 from shared.documents.port import MAX_PAGE, Change, Collection, D, Document, In, Page, Range, Value, Where
 from shared.errors import Conflict, Duplicate, Erased, Invalid, NotFound, StoreTooNew
 from shared.events.envelope import Event
@@ -21,11 +21,12 @@ _UNSTORED: Final = {"id", "version"}  # columns of their own
 class SqliteDocuments:
     """Implements `shared.documents.port.Documents`. Collections are created by `prepare`, before they are used."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: EventLog) -> None:
         self._database = database
+        self._log = log
 
     def collection(self, model: type[D]) -> Collection[D]:
-        return SqliteCollection(self._database, model)
+        return SqliteCollection(self._database, self._log, model)
 
     async def prepare(self, models: Sequence[type[Document]]) -> None:
         """Creates missing tables and indexes."""
@@ -41,8 +42,9 @@ class SqliteDocuments:
 class SqliteCollection(Generic[D]):
     """Implements `shared.documents.port.Collection`."""
 
-    def __init__(self, database: Database, model: type[D]) -> None:
+    def __init__(self, database: Database, log: EventLog, model: type[D]) -> None:
         self._database = database
+        self._log = log
         self._model = model
         self._table = _quoted(model.collection)
 
@@ -82,7 +84,7 @@ class SqliteCollection(Generic[D]):
                     caused.extend(events[place] if events else ())
                 else:
                     outcomes.append(self._kept_out(connection, document))
-            append(connection, caused)
+            self._log.append(connection, caused)
             return outcomes
 
         return await self._database.write(job)
@@ -128,7 +130,7 @@ class SqliteCollection(Generic[D]):
                 )
             except apsw.ConstraintError as error:
                 raise self._kept_out(connection, changed) from error
-            append(connection, events)
+            self._log.append(connection, events)
             return changed
 
         return await self._database.write(job)
@@ -142,7 +144,7 @@ class SqliteCollection(Generic[D]):
             )
             if not connection.changes():
                 return False
-            append(connection, events)
+            self._log.append(connection, events)
             return True
 
         return await self._database.write(job)

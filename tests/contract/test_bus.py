@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.bus import sqlite as sqlite_bus
+from shared.bus.log import EventLog
 from shared.bus.port import Bus, Kind, Subscription
 from shared.bus.retry import ATTEMPTS
 from shared.bus.sqlite import SqliteBus
@@ -33,7 +34,7 @@ async def make_bus(
     async def make() -> Bus:
         for running in made:
             await running.stop()
-        bus = SqliteBus(database)
+        bus = SqliteBus(database, EventLog())
         await bus.prepare()
         made.append(bus)
         return bus

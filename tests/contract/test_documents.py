@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from shared.bus.log import EventLog
 from shared.bus.sqlite import SqliteBus
 from shared.documents.port import Collection, Document, In, Index, Range
 from shared.documents.sqlite import SqliteDocuments
@@ -45,7 +46,8 @@ class Store:
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     database = Database(tmp_path / "store.sqlite")
     await database.open()
-    documents, bus = SqliteDocuments(database), SqliteBus(database)
+    log = EventLog()
+    documents, bus = SqliteDocuments(database, log), SqliteBus(database, log)
     await documents.prepare([Specimen])
     await bus.prepare()
     yield Store(documents.collection(Specimen), bus)
