@@ -46,8 +46,12 @@ def without(concepts: Iterable[Concept], dropped: Collection[str]) -> list[Conce
     ]
 
 
-def of_other_species(concepts: Iterable[Concept]) -> set[str]:
-    return {concept.id for concept in concepts if _OTHER_SPECIES.match(concept.id)}
+_NOT_OF_MAMMALS = frozenset({"UBERON:0002542", "UBERON:0000022", "UBERON:0006612"})  # scale, feather, shell
+
+
+def of_other_species(concepts: list[Concept]) -> set[str]:
+    blocks = {concept.id for concept in concepts if _OTHER_SPECIES.match(concept.id)}
+    return blocks | {concept.id for concept in descendants(concepts, _NOT_OF_MAMMALS)}
 
 
 def _ancestors(identifier: str, parents: dict[str, list[str]]) -> set[str]:
@@ -61,12 +65,29 @@ def _ancestors(identifier: str, parents: dict[str, list[str]]) -> set[str]:
     return found
 
 
+def unambiguous(concepts: list[Concept]) -> list[Concept]:
+    """Without the synonyms of unknown scope that more than two concepts share (GO's "antibody" names four)."""
+    shared = Counter(name.text.lower() for concept in concepts for name in set(concept.names))
+    return [
+        replace(
+            concept,
+            names=tuple(name for name in concept.names if name.scope != "SYNONYM" or shared[name.text.lower()] <= 2),
+        )
+        for concept in concepts
+    ]
+
+
+_WHOLE_ORGANISMS = frozenset({"animal", "plant", "organism", "culture"})
+"""Words of BTO's names that are no part of a body, as a tissue ontology of all organisms has them."""
+
+
 def placed_headings(headings: list[Concept], pairs: Pairs, live: frozenset[str]) -> list[Concept]:
     """MeSH headings on Anatomy or Disease, by their own pairs."""
     return [
         heading.on(axis)
         for heading in headings
         if (axis := axis_by_pairs(heading.label, pairs.get(_key(heading), ()), live))
+        and not (axis == "anatomy" and words(heading.label) & _WHOLE_ORGANISMS)
     ]
 
 

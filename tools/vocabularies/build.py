@@ -21,6 +21,7 @@ from axes import (
     of_other_species,
     placed_by_headings,
     placed_headings,
+    unambiguous,
     without,
 )
 from concepts import Concept
@@ -60,7 +61,7 @@ def build(cache: Path) -> dict[str, list[Concept]]:
     ncit = ncit_concepts(pairs)
 
     built = {
-        "GO": [concept.on("genetics") for concept in go],
+        "GO": [concept.on("genetics") for concept in unambiguous(go)],
         "SO": cut(without(so, {concept.id for concept in descendants(so, SO_EXPERIMENTAL)}), SO_ROOTS, "genetics"),
         "UBERON": cut(without(uberon, of_other_species(uberon)), UBERON_ROOTS, "anatomy"),
         "CL": cut(cl, CL_ROOTS, "anatomy"),
