@@ -22,8 +22,13 @@ from shared.http import Hop, Limit, PageOf
 STREAM_SECONDS: Final = 900.0
 STREAMS: Final = 200
 REPUBLISHING_SECONDS: Final = 600.0
-# Services that own documents whose state events carry.
-OWNERS: Final = ("ingest", "annotation")
+# Topics whose state a service keeps in documents. The others follow from these by themselves.
+OWNERS: Final[Mapping[str, str]] = {
+    "image.uploaded": "ingest",
+    "tag.accepted": "annotation",
+    "tag.withdrawn": "annotation",
+    "review.done": "annotation",
+}
 
 _TOPICS: Final[Mapping[str, type[Event]]] = {event.topic: event for event in EVENTS}
 
@@ -76,7 +81,7 @@ class Republish(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"topics": ["image.uploaded"]}]})
 
-    topics: Annotated[list[str], Field(min_length=1, max_length=len(EVENTS))]
+    topics: Annotated[list[str], Field(min_length=1, max_length=20)]
 
 
 class Republished(BaseModel):
@@ -154,14 +159,19 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
         """The owners publish the current state of their documents, so that read models can be rebuilt after the
         events' retention."""
         person.caller.require("system.write")
-        chosen(body.topics)
+        if foreign := sorted(set(body.topics) - set(OWNERS)):
+            raise Invalid(
+                f"Nobody keeps the state of {foreign[0][:100]!r}.",
+                field="topics",
+                remedy=f"These can be republished: {', '.join(OWNERS)}; what is made of them follows.",
+            )
         sent = 0
-        for owner in OWNERS:
+        for owner in sorted({OWNERS[topic] for topic in body.topics}):
             answer = await hops[owner].request(
                 "POST",
                 "/internal/republish",
                 token=signer.token(person.caller, owner),
-                json={"topics": body.topics},
+                json={"topics": [topic for topic in body.topics if OWNERS[topic] == owner]},
                 seconds=REPUBLISHING_SECONDS,
             )
             if answer.is_error:

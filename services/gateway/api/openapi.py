@@ -1,6 +1,7 @@
 """The one OpenAPI document of the public API: the gateway's own routes and the services' that it passes on."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -14,33 +15,42 @@ Figures in, reviewed tags out. Sign in (`POST /api/v1/session`) or send an API k
 Lists have cursors; documents have ETags, which `If-Match` sends back; errors are problems (RFC 9457) that say what to
 do."""
 
+# What the gateway begins and ingest ends has an answer of ingest's: (route, status) → the route that shows it.
+_ANSWERS: Final = (
+    ("/api/v1/figures", "201", "/api/v1/figures/{id}"),
+    ("/api/v1/imports/archive", "202", "/api/v1/imports/{id}"),
+)
+_REFERENCE: Final = re.compile(r"'#/components/schemas/([^']+)'")
+
 
 def document(apps: Iterable[ASGIApp | None], version: str) -> dict[str, Any]:
     """OpenAPI 3.1 of every public route of these doors, in order of paths."""
     routes: list[BaseRoute] = []
     for app in apps:
         if isinstance(app, FastAPI):
-            routes.extend(public(app.routes))
-    routes.sort(key=_place)
+            routes.extend(app.routes)
     found = get_openapi(title="MITagger", version=version, description=DESCRIPTION, routes=routes)
-    found["components"].setdefault("securitySchemes", {}).update(
-        {
+    found["paths"] = {path: found["paths"][path] for path in sorted(found["paths"]) if path.startswith(PUBLIC)}
+    for path, status, shown in _ANSWERS:
+        answer = found["paths"][shown]["get"]["responses"]["200"]
+        found["paths"][path]["post"]["responses"][status]["content"] = answer["content"]
+    found["components"] = {
+        "schemas": _used(found["paths"], found["components"]["schemas"]),
+        "securitySchemes": {
             "session": {"type": "apiKey", "in": "cookie", "name": "mitagger_session"},
             "key": {"type": "http", "scheme": "bearer"},
-        }
-    )
+        },
+    }
     found["security"] = [{"session": []}, {"key": []}]
     return found
 
 
-def public(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
-    """Those that are part of the public API."""
-    return [
-        route
-        for route in routes
-        if getattr(route, "path", "").startswith(PUBLIC) and getattr(route, "include_in_schema", False)
-    ]
-
-
-def _place(route: BaseRoute) -> tuple[str, str]:
-    return getattr(route, "path", ""), min(getattr(route, "methods", None) or {""})
+def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas that the paths need, directly or through others."""
+    used: set[str] = set()
+    open_ = set(_REFERENCE.findall(str(paths)))
+    while open_:
+        name = open_.pop()
+        used.add(name)
+        open_ |= set(_REFERENCE.findall(str(schemas[name]))) - used
+    return {name: schemas[name] for name in sorted(used)}

@@ -48,9 +48,9 @@ def echo(name: str, engine: Engine) -> Echo:
         return {"total": 3}
 
     @routes.post("/internal/republish")
-    async def republish(caller: CallerDep, _body: dict[str, Any]) -> dict[str, int]:
+    async def republish(caller: CallerDep, body: dict[str, list[str]]) -> dict[str, int]:
         caller.require("system.write")
-        return {"republished": 2}
+        return {"republished": len(body["topics"])}
 
     @routes.api_route("/{path:path}", methods=["GET", "POST", "PATCH", "DELETE"])
     async def anything(request: Request, caller: CallerDep, version: IfMatch, response: Response) -> dict[str, Any]:

@@ -136,12 +136,15 @@ async def test_dead_letter_is_listed_shown_and_replayed_to_its_group(installatio
     assert handled == ["f1"]
 
 
-async def test_republish_reaches_every_owner(installation: Installation) -> None:
+async def test_republish_asks_each_owner_for_its_own_topics(installation: Installation) -> None:
     async with installation.browser(Authorization="Bearer local") as browser:
-        answer = await browser.post("/api/v1/events/republish", json={"topics": ["image.uploaded"]})
-        assert answer.json() == {"republished": 4}
-        unknown = await browser.post("/api/v1/events/republish", json={"topics": ["nonsense"]})
-        assert (unknown.status_code, unknown.json()["field"]) == (422, "topic")
+        for topics, sent in ((["image.uploaded"], 1), (["review.done", "tag.accepted", "image.uploaded"], 3)):
+            answer = await browser.post("/api/v1/events/republish", json={"topics": topics})
+            assert answer.json() == {"republished": sent}
+        for derived in ("legend.tokenized", "nonsense"):
+            refused = await browser.post("/api/v1/events/republish", json={"topics": ["image.uploaded", derived]})
+            assert (refused.status_code, refused.json()["field"]) == (422, "topics")
+            assert "image.uploaded" in refused.json()["remedy"]
 
 
 async def test_readiness_names_the_group_that_waits(installation: Installation) -> None:
