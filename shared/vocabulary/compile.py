@@ -3,7 +3,7 @@
 Names go into a trie by their key (`words.key`), so that a text is matched by asking for the names that begin at each of
 its words. Which names match, and how, is decided here:
 
-- Names without a letter, and names of one or two characters, never match; but two capitals do that name an imaging
+- Names without a letter, and names of one or two characters never match; but two capitals do that name an imaging
   modality: those have two letters by convention (DICOM PS3.3 C.7.3.1.1.1: CT, MR, PT).
 - Acronyms (`acronym`) match in their own case only.
 - Synonyms, and all names of drugs, that are high-frequency English words never match. High frequency is Zipf 4 and more
@@ -42,7 +42,7 @@ HIGH_FREQUENCY_ACRONYM = 5.0
 
 NO_AXIS = len(AXES)
 
-_TINY = re.compile(r"[\W_]*(?:[^\W_][\W_]*){0,2}")
+_TINY = re.compile(r"[\s_-]*(?:[^\s_-][\s_-]*){0,2}")
 _MODALITY = re.compile(r"[A-Z]{2}")
 
 

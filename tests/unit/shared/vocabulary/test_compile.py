@@ -64,7 +64,7 @@ def test_names_of_drugs_that_are_common_words_do_not_match() -> None:
 
 def test_one_or_two_characters_and_numbers_never_match_unless_they_name_a_modality() -> None:
     rows = [("X:1", "A", "LABEL"), ("X:2", "ER", "LABEL"), ("X:3", "42", "LABEL"), ("X:4", "CT", "LABEL", "imaging")]
-    assert found("A (ER) 42 CT", *rows) == ["CT"]
+    assert found("A (ER) 42 CT, H&E", *rows, ("X:5", "H&E", "EXACT")) == ["CT", "H&E"]
 
 
 def test_concepts_keep_their_names_parents_axes_and_iris() -> None:
