@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -24,6 +24,7 @@ from shared.errors import Erased, NotFound
 from shared.events.envelope import Event
 from shared.grants import Grant
 from shared.http import Hop
+from shared.search.port import FigureEntry
 from tests.support.builders import (
     ANNOTATOR,
     article,
@@ -233,6 +234,21 @@ async def test_an_erasure_during_an_export_makes_it_begin_again(
     with pytest.raises(NotFound):
         await export.engine.blobs.stat(made[0])
     assert len(made) == 2
+
+
+async def test_an_erasure_by_another_process_before_the_index_is_written_wins(
+    export: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = export.engine.search.put
+
+    async def put_after_an_erasure(entries: Sequence[FigureEntry]) -> None:
+        await export.engine.documents.collection(FigureRecord).erase("f1")
+        await export.engine.search.remove(["f1"])
+        await put(entries)
+
+    monkeypatch.setattr(export.engine.search, "put", put_after_an_erasure)
+    await export.tell(image_uploaded(), image_uploaded(figure="f2"))
+    assert [found["figure"] for found in (await export.search())["items"]] == ["f2"]
 
 
 async def test_dying_between_record_and_index_is_healed_by_the_redelivery(export: Running) -> None:
