@@ -10,6 +10,7 @@ import io
 import os
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ from typing import BinaryIO, Protocol, Self, TypeVar
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
 from services.ingest.renditions import LARGEST_FILE, sniff
-from shared.errors import Invalid, NotFound, TooLarge, Unsupported
+from shared.errors import Invalid, NotFound, TooLarge
 
 MANIFESTS = ("figures.csv", "figures.jsonl")
 MOST_FILES = 250_000
@@ -48,7 +49,7 @@ class Bundle(Protocol):
         """Sorted; without hidden files and those in `problems`."""
 
     def open(self, name: str) -> BinaryIO:
-        """Raises NotFound for a name that is not among `names`, Unsupported for a compression that is not read."""
+        """Raises NotFound for a name that is not among `names`."""
 
     def __enter__(self) -> Self: ...
 
@@ -97,27 +98,23 @@ class Zip:
     def __init__(self, path: Path, *, name: str = "") -> None:
         self.name = name or path.stem
         self.problems: list[Problem] = []
+        self._file = _Bounded(path.open("rb", buffering=0))
         try:
-            self._zip = zipfile.ZipFile(_Bounded(path.open("rb")))
+            self._zip = zipfile.ZipFile(self._file)
+            self._members = self._accepted(_bounded(self._zip.infolist()))
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+            self._file.close()
             raise Invalid("The zip is damaged or incomplete.", remedy="Make it again and send it again.") from error
-        members = self._zip.infolist()
-        if len(members) > MOST_FILES:
-            raise TooLarge(f"The zip has {len(members):,} files; at most {MOST_FILES:,} are read.", remedy="Split it.")
-        total = sum(member.file_size for member in members)
-        if total > LARGEST_TOTAL:
-            raise TooLarge(
-                f"The zip unpacks to {total // 1024**3:,} GiB; at most {LARGEST_TOTAL // 1024**3} are read.",
-                remedy="Split it.",
-            )
-        self._members = self._accepted(members)
+        except TooLarge:
+            self._file.close()
+            raise
 
     def _accepted(self, members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         accepted: dict[str, zipfile.ZipInfo] = {}
         twice: set[str] = set()
         for member in members:
             name = _decoded(member)
-            if member.is_dir() or any(_hidden(part) for part in name.split("/")):
+            if name.endswith("/") or any(_hidden(part) for part in name.split("/")):
                 continue
             key = _key(name)
             if problem := _refusal(member, name):
@@ -135,24 +132,18 @@ class Zip:
         return sorted(self._members)
 
     def open(self, name: str) -> BinaryIO:
-        member = _get(self._members, name)
-        try:
-            return self._zip.open(member)  # type: ignore[return-value]
-        except NotImplementedError as error:
-            raise Unsupported(f"{name} is compressed in a way that is not read.", remedy="Use deflate.") from error
+        return self._zip.open(_get(self._members, name))  # type: ignore[return-value]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+        self._file.close()
 
 
 class _Bounded(io.BufferedReader):
     """zipfile reads the list of members in one piece, as long as the file says."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)  # type: ignore[arg-type]
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > LARGEST_DIRECTORY:
@@ -161,6 +152,18 @@ class _Bounded(io.BufferedReader):
                 remedy="Split it.",
             )
         return super().read(size)
+
+
+def _bounded(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    if len(members) > MOST_FILES:
+        raise TooLarge(f"The zip has {len(members):,} files; at most {MOST_FILES:,} are read.", remedy="Split it.")
+    total = sum(member.file_size for member in members)
+    if total > LARGEST_TOTAL:
+        raise TooLarge(
+            f"The zip unpacks to {total // 1024**3:,} GiB; at most {LARGEST_TOTAL // 1024**3} are read.",
+            remedy="Split it.",
+        )
+    return members
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -246,7 +249,7 @@ def _explained(name: str) -> Iterator[None]:
     """What zipfile raises while it reads a member, as ours."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, UnicodeError, struct.error) as error:
         raise Invalid(f"{name} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
 
 
@@ -282,18 +285,35 @@ def _decoded(member: zipfile.ZipInfo) -> str:
 def _refusal(member: zipfile.ZipInfo, name: str) -> Problem | None:
     """Why this member is not read, if it is not. `name` may be anything."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
-        return Problem("Its name leads out of the zip.", "Make the zip with relative names.", file=name[:1000])
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return Problem("It is a link.", "Put the file itself into the zip.", file=name[:1000])
-    if member.flag_bits & 0x1:
-        return Problem("It is encrypted.", "Make the zip without a password.", file=name[:1000])
-    if member.file_size > LARGEST_FILE and name.rsplit("/", 1)[-1] not in MANIFESTS:
-        return Problem(f"It has more than {LARGEST_FILE // 1024**2} MiB.", "Send a smaller one.", file=name[:1000])
-    if member.file_size > max(BOMB_FROM, BOMB_RATIO * member.compress_size):
-        return Problem(
-            f"It unpacks to more than {BOMB_RATIO} times its size.", "Send it uncompressed.", file=name[:1000]
-        )
+    is_manifest = path.name in MANIFESTS  # which has a bound of its own
+    refusals = (
+        (
+            path.is_absolute() or ".." in path.parts or _DRIVE.match(name),
+            "Its name leads out of the zip.",
+            "Make the zip with relative names.",
+        ),
+        (stat.S_ISLNK(member.external_attr >> 16), "It is a link.", "Put the file itself into the zip."),
+        (member.flag_bits & 0x1, "It is encrypted.", "Make the zip without a password."),
+        (
+            member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
+            "It is compressed in a way that is not read.",
+            "Make the zip with deflate.",
+        ),
+        (not name or member.header_offset < 0, "The zip is damaged here.", "Make the zip again."),
+        (
+            member.file_size > LARGEST_FILE and not is_manifest,
+            f"It has more than {LARGEST_FILE // 1024**2} MiB.",
+            "Send a smaller one.",
+        ),
+        (
+            member.file_size > max(BOMB_FROM, BOMB_RATIO * member.compress_size),
+            f"It unpacks to more than {BOMB_RATIO} times its size.",
+            "Send it uncompressed.",
+        ),
+    )
+    for refused, message, remedy in refusals:
+        if refused:
+            return Problem(message, remedy, file=name[:1000])
     return None
 
 

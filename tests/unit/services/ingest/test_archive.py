@@ -3,9 +3,12 @@ import os
 import stat
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from services.ingest import archive
 from services.ingest.archive import Bundle, Folder, Zip, copy, open_bundle, rows
@@ -206,11 +209,63 @@ def test_half_a_zip_is_refused(tmp_path: Path, part: float) -> None:
         Zip(path)
 
 
+def zipped() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("figures.csv", "collection,file\nx,a.png\n")
+        file.writestr("a.png", PNG)
+        file.writestr("ü/b.png", PNG)
+    return content.getvalue()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, len(zipped()) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+def test_a_damaged_zip_ends_in_rows_and_files_or_clear_words(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(zipped())
+    for place, value in changes:
+        content[place] = value
+    (tmp_path / "a.zip").write_bytes(content)
+    try:
+        with Zip(tmp_path / "a.zip") as bundle:
+            for name in bundle.names():
+                with suppress(Invalid):
+                    copy(bundle, name, io.BytesIO())
+            list(rows(bundle))
+    except Invalid as refused:
+        error = refused
+    else:
+        return
+    assert error.remedy
+
+
+def test_rare_compressions_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("one.png", PNG)
+    with Zip(tmp_path / "a.zip") as bundle:
+        assert bundle.names() == []
+        assert "deflate" in bundle.problems[0].remedy
+
+
 def test_names_in_utf8_without_the_flag_are_read_as_utf8(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"schXXdel.png": PNG, "b.png": PNG})
     path.write_bytes(path.read_bytes().replace(b"schXXdel", "schädel".encode()))
     with Zip(path) as bundle:
         assert bundle.names() == ["b.png", "schädel.png"]
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_a_zip_is_closed_after_use_and_after_refusal(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"one.png": PNG})
+    with Zip(path) as bundle:
+        kept = bundle
+    with pytest.raises(ValueError, match="closed"):
+        kept.open("one.png")
+    before = len(os.listdir("/dev/fd"))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(Invalid) as raised:
+        Zip(path)
+    assert raised.value.remedy
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_folders_divided_by_a_backslash_are_folders(tmp_path: Path) -> None:
