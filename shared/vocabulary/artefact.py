@@ -17,7 +17,7 @@ from numpy.lib.npyio import NpzFile
 from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES
-from shared.vocabulary.compile import COMPILER, LONGEST_KEY, NO_AXIS
+from shared.vocabulary.compile import LONGEST_KEY, NO_AXIS, compiler
 from shared.vocabulary.source import SCOPES
 from shared.vocabulary.words import cased_key, fold, words
 
@@ -112,7 +112,7 @@ class Vocabularies:
         try:
             with np.load(packed if isinstance(packed, Path) else io.BytesIO(packed), allow_pickle=False) as arrays:
                 about = json.loads(arrays["about"].tobytes())
-                if about["compiler"] != COMPILER:
+                if about["compiler"] != compiler():
                     raise Invalid("Another MITagger compiled this vocabulary.", remedy=_REMEDY)
                 self.identity: str = about["identity"]
                 self.versions: dict[str, str] = {source["name"]: source["version"] for source in about["sources"]}

@@ -20,8 +20,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 
 import marisa_trie
 import numpy as np
@@ -30,10 +32,8 @@ import numpy.typing as npt
 from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES, axis_of
-from shared.vocabulary.source import SCOPES, Name, Source
+from shared.vocabulary.source import SCOPES, Name, Source, digest
 from shared.vocabulary.words import key, spoken
-
-COMPILER = "1"  # raise it when the same sources compile to something else
 
 LONGEST_KEY = 250
 LONGEST_ACRONYM = 6
@@ -46,9 +46,17 @@ _TINY = re.compile(r"[\s_-]*(?:[^\s_-][\s_-]*){0,2}")
 _MODALITY = re.compile(r"[A-Z]{2}")
 
 
+@cache
+def compiler() -> str:
+    """The version of this compiler: a hash of the files and the packages on which it depends what it makes."""
+    folder = Path(__file__).parent
+    code = digest(*(folder / name for name in ("compile.py", "words.py", "source.py", "axes.json")))
+    return "-".join((code[:12], version("marisa-trie"), version("wordfreq")))
+
+
 def identity(parts: Iterable[tuple[str, str, str]]) -> str:
     """The name of the artefact that (name, version, digest) of sources compile to: a SHA-256 in hexadecimal."""
-    made_of = [COMPILER, version("wordfreq"), *chain.from_iterable(parts)]
+    made_of = [compiler(), *chain.from_iterable(parts)]
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()
 
 
@@ -136,7 +144,7 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
         **_grouped("parent", [child for child, _ in parents], [parent for _, parent in parents], len(curies)),
     }
     about = {
-        "compiler": COMPILER,
+        "compiler": compiler(),
         "identity": identity((source.name, source.version, source.digest) for source in sources),
         "sources": [
             {"name": source.name, "version": source.version, "iri_prefix": dict(sorted(source.iri_prefix.items()))}
