@@ -251,7 +251,8 @@ def events(*, after: str = "", topics: Sequence[str] = (), limit: int | None = N
 
 def read_event(text: str) -> m.EventRecord:
     """The event of a message of the stream. Raises NotMitagger."""
-    return Call[m.EventRecord]("GET", f"{API}/events/stream", m.EventRecord).read(text.encode())
+    message: Call[m.EventRecord] = Call("GET", f"{API}/events/stream", m.EventRecord)
+    return message.read(text.encode())
 
 
 def file(url: str) -> str:

@@ -1,5 +1,6 @@
 """The one OpenAPI document of the public API: the gateway's own routes and the services' that it passes on."""
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -21,6 +22,8 @@ _ANSWERS: Final = (
     ("/api/v1/imports/archive", "202", "/api/v1/imports/{id}"),
 )
 _REFERENCE: Final = re.compile(r"'#/components/schemas/([^']+)'")
+# How FastAPI tells schemas of one name apart: by module.
+_LONG_NAME: Final = re.compile(r"services__(\w+?)__(?:\w+__)*(\w+)")
 
 
 def document(apps: Iterable[ASGIApp | None], version: str) -> dict[str, Any]:
@@ -42,7 +45,12 @@ def document(apps: Iterable[ASGIApp | None], version: str) -> dict[str, Any]:
         },
     }
     found["security"] = [{"session": []}, {"key": []}]
-    return found
+    for path, operations in found["paths"].items():
+        for operation in operations.values():
+            operation.setdefault("tags", [path.removeprefix(PUBLIC).split("/")[0]])
+    text = _LONG_NAME.sub(lambda name: name[1].capitalize() + name[2], json.dumps(found))
+    short: dict[str, Any] = json.loads(text)
+    return short
 
 
 def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
