@@ -49,7 +49,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
-	$(COMPILE) pyproject.toml -o requirements/run.txt
+	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
 	$(COMPILE) --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 
 clean:  ## what was installed and made here

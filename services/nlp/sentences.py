@@ -4,8 +4,11 @@ Punkt (Kiss & Strunk 2006) learns its abbreviations from a corpus; ours are few 
 """
 
 import re
+from functools import cache
+from typing import TYPE_CHECKING
 
-from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+if TYPE_CHECKING:
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
 
 Span = tuple[int, int]
 
@@ -32,14 +35,15 @@ STARTERS = frozenset((
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 
 
-def _punkt() -> PunktSentenceTokenizer:
+@cache
+def _punkt() -> "PunktSentenceTokenizer":
+    # NLTK takes a second or two to import (all of it, and SciPy where it is installed): when first used, not at start.
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer  # noqa: PLC0415
+
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS)
     parameters.sent_starters = set(STARTERS)
     return PunktSentenceTokenizer(parameters)
-
-
-_PUNKT = _punkt()
 
 
 def paragraphs(text: str) -> list[Span]:
@@ -60,7 +64,7 @@ def sentences(text: str) -> list[Span]:
     spans = []
     for offset, stop in paragraphs(text):
         paragraph = text[offset:stop]
-        for start, end in _PUNKT.span_tokenize(paragraph):
+        for start, end in _punkt().span_tokenize(paragraph):
             sentence = paragraph[start:end]
             left = start + len(sentence) - len(sentence.lstrip())
             right = start + len(sentence.rstrip())
