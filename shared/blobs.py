@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -123,6 +124,15 @@ class Blobs:
         finally:
             Path(name).unlink(missing_ok=True)
 
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder for files on their way in or out, gone afterwards; `sweep` removes those of a killed process."""
+        path = Path(tempfile.mkdtemp(dir=self._scratch, prefix="folder-"))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
     async def delete(self, sha256: str) -> None:
         """No error where it was gone already."""
         try:
@@ -133,11 +143,14 @@ class Blobs:
             raise Unavailable("blobs") from error
 
     def sweep(self) -> int:
-        """Removes what a killed process left half uploaded; returns how many files. Only while no other process
-        serves on this scratch folder."""
-        left = [path for path in self._scratch.iterdir() if path.name.startswith(("upload-", "local-"))]
+        """Removes what a killed process left half done; returns how many files and folders. Only while no other
+        process serves on this scratch folder."""
+        left = [path for path in self._scratch.iterdir() if path.name.startswith(("upload-", "local-", "folder-"))]
         for path in left:
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         return len(left)
 
     async def _keep(self, path: Path, blob: Blob) -> None:

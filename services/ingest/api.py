@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.figures import Figures, Outcome
 from services.ingest.imports import Imports
-from services.ingest.model import Figure, ImportState
+from services.ingest.model import Figure, ImportState, Severity
 from services.ingest.republishing import republish
 from services.ingest.submission import Correction, submitted
 from shared.access import DEFAULT_PROJECT
@@ -50,7 +50,7 @@ class ProblemView(BaseModel):
 
 
 class RowView(BaseModel):
-    """What became of a row. `problem` says why it was rejected, or in what the figure that was there differs."""
+    """What became of a row. `problem` says why it was rejected; with another status, what its sender should know."""
 
     row: int
     figure: str | None
@@ -108,11 +108,14 @@ class ImportView(BaseModel):
 
 
 class RejectView(BaseModel):
+    """Row 0: about no row. A warning is about a row that went in, or about the manifest."""
+
     row: int
     file: str
     field: str
     problem: str
     remedy: str
+    severity: Severity
 
 
 class ArticleView(BaseModel):

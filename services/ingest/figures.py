@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from services.ingest.events import deleted, uploaded
@@ -18,16 +17,27 @@ from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page
 from shared.errors import Conflict, DeadlineExceeded, Duplicate, Erased, Invalid, NotFound
 from shared.events.envelope import Event
-from shared.events.image import Picture, Rendition
+from shared.events.image import ImageUploaded, Picture, Rendition
 from shared.workers import Workers
 
 RENDER_SECONDS: Final = 60.0
 MOST_AT_ONCE: Final = 500
 
+_FILES: Final = ("picture.sha256", "picture.display.blob", "picture.thumbnail.blob")
+_FORMATS: Final = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".dcm": "dicom",
+}  # by ending
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row: `problem` says why it was rejected, or in what the figure that is there differs."""
+    """What became of a row: `problem` says why it was rejected; with a figure, what its sender should know (the figure
+    was there and differs, the file's name misleads)."""
 
     figure: Figure | None
     created: bool = False
@@ -80,7 +90,7 @@ class Figures:
             if problem is not None:
                 outcomes.append(Outcome(None, problem=problem))
             elif isinstance(done, Figure):
-                outcomes.append(Outcome(done, created=True))
+                outcomes.append(Outcome(done, created=True, problem=_misnamed(done, draft.new.row)))
             else:
                 # There before, or another row of this batch (or request at the same time) came first.
                 holder = known.get(draft.key)
@@ -88,8 +98,17 @@ class Figures:
                     holder = await self._figures.get(done.holder)
                 outcomes.append(Outcome(holder, problem=_difference(holder, draft.new.row) if holder else None))
         for draft, outcome in zip(drafts, outcomes, strict=True):
-            await self._drop_dicom(draft, outcome)
+            # Sent again: of what is new, `forget_originals` hears.
+            if draft.new.upload and outcome.figure and not outcome.created:
+                await self._drop_original(outcome.figure.picture)
         return outcomes
+
+    async def forget_originals(self, events: Sequence[Event]) -> None:
+        """The DICOM originals of figures that are stored go: they may name the patient. (Told by events, so that a
+        process that dies right after it stored a figure leaves none.)"""
+        for event in events:
+            if isinstance(event, ImageUploaded):
+                await self._drop_original(event.picture)
 
     async def get(self, id: str) -> Figure:
         """Raises NotFound, Erased."""
@@ -123,6 +142,8 @@ class Figures:
                 for name, yours in corrected(theirs, correction).items()
                 if yours != getattr(theirs, name)
             }
+            if not difference:
+                return theirs  # what was asked stands already: the answer to an earlier try was lost
             raise Conflict(conflict.message, difference=difference) from conflict
 
     async def erase(self, id: str, *, actor: str) -> None:
@@ -133,7 +154,7 @@ class Figures:
             return
         # Files first: dying in between leaves a figure that can be erased again, never files that nobody knows of.
         if figure.picture is not None:
-            await self._drop_files(figure.picture)
+            await self._drop_files(id, figure.picture)
         event = deleted(id, project=figure.project, actor=actor, revision=figure.version + 1)
         await self._figures.erase(id, [event])
 
@@ -193,10 +214,11 @@ class Figures:
             return None
         try:
             async with self._blobs.local(upload) as path:
-                with tempfile.TemporaryDirectory(prefix="render-") as folder:
-                    rendered = await self._workers.run(render, str(path), folder, timeout=RENDER_SECONDS)
+                with self._blobs.folder() as folder:
+                    rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
                     display, thumbnail = [await self._keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
         except Invalid as problem:
+            problem.field = problem.field or "file"
             return problem
         except NotFound:
             return Invalid("The file is not there.", field="upload", remedy="Upload it again, then send the row again.")
@@ -226,18 +248,16 @@ class Figures:
             blob=blob.sha256, media_type=jpeg.media_type, width=jpeg.width, height=jpeg.height, bytes=blob.bytes
         )
 
-    async def _drop_dicom(self, draft: _Draft, outcome: Outcome) -> None:
-        """A DICOM original is not kept: it may name the patient. It goes once its figure is stored."""
-        figure = outcome.figure
-        if draft.new.upload and figure and figure.picture and figure.picture.format == "dicom":
-            await self._blobs.delete(draft.new.upload)
+    async def _drop_original(self, picture: Picture | None) -> None:
+        if picture is not None and picture.format == "dicom":
+            await self._blobs.delete(picture.sha256)
 
-    async def _drop_files(self, picture: Picture) -> None:
-        """Unless another figure shows the same image."""
-        if await self._figures.count({"picture.sha256": picture.sha256}) > 1:
-            return
+    async def _drop_files(self, figure: str, picture: Picture) -> None:
+        """Except those that another figure needs: different files may give one rendition, byte for byte."""
         for blob in (picture.display.blob, picture.thumbnail.blob, picture.sha256):
-            await self._blobs.delete(blob)
+            users = [(await self._figures.find({path: blob}, limit=2)).items for path in _FILES]
+            if all(user.id == figure for found in users for user in found):
+                await self._blobs.delete(blob)
 
 
 def _article_key(row: Row) -> str:
@@ -263,6 +283,17 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
         actor=actor,
         created_at=at,
         updated_at=at,
+    )
+
+
+def _misnamed(figure: Figure, row: Row) -> Invalid | None:
+    said = _FORMATS.get(PurePosixPath(row.file).suffix.lower())
+    if figure.picture is None or said in (None, figure.picture.format):
+        return None
+    return Invalid(
+        f"The file's name says {said}, its content is {figure.picture.format}; it was read by its content.",
+        field="file",
+        remedy="Check that it is the right file, and rename it.",
     )
 
 

@@ -5,9 +5,7 @@ them again, and a server that died reads its archive on from where it was.
 """
 
 import asyncio
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -16,11 +14,11 @@ from services.ingest import archive
 from services.ingest.archive import Bundle, Zip
 from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
-from services.ingest.model import Import, Reject
+from services.ingest.model import Import, ImportState, Reject, Severity
 from services.ingest.submission import NewFigure, refusal, submitted
 from shared.blobs import Blobs
 from shared.clock import new_id, now
-from shared.documents.port import Collection, Documents, Page
+from shared.documents.port import Collection, Documents, Page, Range
 from shared.errors import Invalid, PermanentError
 from shared.events.envelope import Event, event_id
 
@@ -43,9 +41,18 @@ class Imports:
         self._running: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        for job in (await self._jobs.find({"state": "running"}, limit=1000)).items:
-            if job.archive is not None:
-                self._follow(job.id)
+        """Goes on with unfinished archives; those of finished imports go, should a dead process have left one."""
+        after = None
+        while True:
+            page = await self._jobs.find({"archive": Range(gte="")}, after=after, limit=1000)  # those that have one
+            for job in page.items:
+                if job.state == "running":
+                    self._follow(job.id)
+                else:
+                    await self._drop_archive(job)
+            after = page.next
+            if after is None:
+                return
 
     async def stop(self) -> None:
         """Archives are read on from where they were at the next start."""
@@ -82,13 +89,13 @@ class Imports:
         wanted: list[NewFigure] = []
         for values in rows:
             number = values.get("row")
-            if not isinstance(number, int) or not 1 <= number <= 1_000_000_000:
+            if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 1_000_000_000:
                 raise Invalid("Each row needs its number.", field="row", remedy='Add "row", counting from 1.')
             try:
                 wanted.append(submitted(values, number))
                 results.append(None)
             except Invalid as problem:
-                results.append((number, str(values.get("file", ""))[:1000], Outcome(None, problem=problem)))
+                results.append((number, str(values.get("file", "")), Outcome(None, problem=problem)))
         added = iter(
             _results(wanted, await self._figures.add(wanted, project=job.project, actor=actor)) if wanted else ()
         )
@@ -122,8 +129,7 @@ class Imports:
                 await self._read_archive(await self._jobs.get(id))
                 return
             except PermanentError as error:
-                problem = str(error)
-                await self._jobs.update(id, lambda job: (job.changed(state="failed", problem=problem), ()))  # noqa: B023
+                await self._end(id, "failed", problem=str(error))
                 return
             except Exception:  # a full disk, a store that is away: the import waits
                 log.exception("import waits", import_id=id)
@@ -134,13 +140,23 @@ class Imports:
         async with self._blobs.local(job.archive) as path:
             bundle = await asyncio.to_thread(Zip, path, name=job.name)
             with bundle:
-                items = await asyncio.to_thread(lambda: list(archive.rows(bundle)))
+                items, warnings = await asyncio.to_thread(_sorted_out, archive.rows(bundle))
+                told = [_reject(job.id, one.row or 0, one.file, refusal(one), "warning") for one in warnings]
+                await self._rejects.insert_many(told)
                 await self._jobs.update(job.id, lambda old: (old.changed(total=len(items)), ()))
                 for start in range(job.next_row, len(items) + 1, BATCH):
                     results = await self._add(bundle, items[start - 1 : start - 1 + BATCH], job)
                     await self._record(job.id, results, after=start + len(results) - 1, counted=results)
-        await self._jobs.update(job.id, lambda old: (old.changed(state="done"), ()))
-        await self._blobs.delete(job.archive)
+        await self._end(job.id, "done")
+
+    async def _end(self, id: str, state: ImportState, *, problem: str = "") -> None:
+        job = await self._jobs.update(id, lambda job: (job.changed(state=state, problem=problem, updated_at=now()), ()))
+        await self._drop_archive(job)
+
+    async def _drop_archive(self, job: Import) -> None:
+        """Unless another import of the same file (sent twice, say) still reads it."""
+        if job.archive is not None and not await self._jobs.count({"state": "running", "archive": job.archive}):
+            await self._blobs.delete(job.archive)
 
     async def _add(self, bundle: Bundle, items: Sequence[Row | Problem], job: Import) -> list[Result]:
         results: list[Result | None] = []
@@ -159,29 +175,22 @@ class Imports:
         return [result if result is not None else next(added) for result in results]
 
     async def _unpack(self, bundle: Bundle, name: str) -> str:
-        def write(path: Path) -> None:
-            with path.open("wb") as out:
-                archive.copy(bundle, name, out)
+        with self._blobs.folder() as folder:
+            path = folder / "member"
 
-        with tempfile.TemporaryDirectory(prefix="unpack-") as folder:
-            path = Path(folder, "member")
-            await asyncio.to_thread(write, path)
+            def write() -> None:
+                with path.open("wb") as out:
+                    archive.copy(bundle, name, out)
+
+            await asyncio.to_thread(write)
             return (await self._blobs.put_file(path)).sha256
 
     async def _record(self, id: str, results: Sequence[Result], *, after: int, counted: Sequence[Result]) -> None:
         """Rejects first: dying in between repeats the rows, which changes nothing."""
         rejects = [
-            Reject(
-                id=event_id("ingest", "reject", id, row, file, outcome.problem.message),
-                job=id,
-                row=row,
-                file=file,
-                field=outcome.problem.field,
-                problem=outcome.problem.message,
-                remedy=outcome.problem.remedy,
-            )
+            _reject(id, row, file, outcome.problem, "warning" if outcome.figure else "error")
             for row, file, outcome in results
-            if outcome.figure is None and outcome.problem is not None
+            if outcome.problem is not None
         ]
         await self._rejects.insert_many(rejects)  # a Duplicate is the same row, sent again
 
@@ -203,6 +212,34 @@ class Imports:
             return changed, ()
 
         await self._jobs.update(id, change)
+
+
+def _reject(job: str, row: int, file: str, problem: Invalid, severity: Severity) -> Reject:
+    file = file.encode(errors="replace").decode()[:1000]  # JSON may bring half surrogates
+    return Reject(
+        id=event_id("ingest", "reject", job, row, file, problem.message),
+        job=job,
+        row=row,
+        file=file,
+        field=problem.field,
+        problem=problem.message,
+        remedy=problem.remedy,
+        severity=severity,
+    )
+
+
+def _sorted_out(items: Iterable[Row | Problem]) -> tuple[list[Row | Problem], list[Problem]]:
+    """What each row or file is or what is first wrong with it, and the warnings."""
+    steps: list[Row | Problem] = []
+    warnings: list[Problem] = []
+    for item in items:
+        if isinstance(item, Row):
+            steps.append(item)
+        elif item.severity == "warning":
+            warnings.append(item)
+        elif item.row is None or not (steps and isinstance(steps[-1], Problem) and steps[-1].row == item.row):
+            steps.append(item)
+    return steps, warnings
 
 
 def _results(wanted: Sequence[NewFigure], outcomes: Sequence[Outcome]) -> list[Result]:

@@ -8,6 +8,7 @@ from shared.events.image import Article, Picture
 from shared.events.legend import LegendKind
 
 ImportState = Literal["running", "done", "failed"]
+Severity = Literal["error", "warning"]
 
 
 class StoredArticle(Document):
@@ -42,7 +43,9 @@ class Figure(Document):
         Index("key", ("key",), unique=True),
         Index("by_time", ("project", "created_at")),
         Index("by_article", ("article.id", "created_at")),
-        Index("by_image", ("picture.sha256",)),
+        Index("by_file", ("picture.sha256",)),
+        Index("by_display", ("picture.display.blob",)),
+        Index("by_thumbnail", ("picture.thumbnail.blob",)),
     )
 
     project: str
@@ -87,7 +90,8 @@ class Import(Document):
 
 
 class Reject(Document):
-    """A row that did not go in, and why. Its id is computed from import and row."""
+    """A row or file that did not go in, and why; as a warning, what to know of one that did, or of the manifest. Its id
+    is computed from what it says."""
 
     collection: ClassVar[str] = "ingest.rejects"
     indexes: ClassVar[tuple[Index, ...]] = (Index("by_import", ("job", "row")),)
@@ -98,6 +102,7 @@ class Reject(Document):
     field: str
     problem: str
     remedy: str
+    severity: Severity = "error"
 
 
 MODELS: tuple[type[Document], ...] = (StoredArticle, Figure, Import, Reject)

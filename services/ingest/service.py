@@ -10,7 +10,7 @@ from services.ingest.imports import Imports
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.events.envelope import Event
-from shared.events.image import ImageDeleted
+from shared.events.image import ImageDeleted, ImageUploaded
 from shared.http import door
 from shared.workers import Workers
 
@@ -30,7 +30,10 @@ class Ingest:
             signer=engine.signer,
             description="Articles and collections, figures, imports.",
         )
-        self.subscriptions = (Subscription("ingest.erasure", (ImageDeleted,), self._forget),)
+        self.subscriptions = (
+            Subscription("ingest.originals", (ImageUploaded,), figures.forget_originals),
+            Subscription("ingest.erasure", (ImageDeleted,), self._forget),
+        )
 
     async def start(self) -> None:
         await self._imports.start()
