@@ -61,9 +61,9 @@ class Database:
         """Finishes the writes that were asked for."""
         if self._thread is None:
             return
+        thread, self._thread, self._looking = self._thread, None, None  # from here on, writes are refused
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._thread = self._looking = None
+        await asyncio.to_thread(thread.join)
         for connection in self._all:
             connection.close()
         self._all.clear()
@@ -98,7 +98,7 @@ class Database:
             return await asyncio.to_thread(self._read, job)
 
     def _read(self, job: Job[T]) -> T:
-        connection = self._readers.get_nowait()
+        connection = self._readers.get()  # waits: a cancelled reader gives up its turn before its connection
         try:
             return job(connection)
         except _REFUSALS as error:

@@ -98,4 +98,5 @@ class Bus(Protocol):
         """Sends dead letters to their group alone, again. Returns how many."""
 
     async def forget(self, figures: Sequence[str]) -> None:
-        """Blanks the bodies of all kept events and dead letters of erased figures, except image.deleted."""
+        """Blanks the bodies of all kept events and dead letters of erased figures, except image.deleted; what is still
+        published of them later is kept without its body."""

@@ -195,6 +195,7 @@ class SqliteBus:
     async def forget(self, figures: Sequence[str]) -> None:
         def job(connection: apsw.Connection) -> None:
             keys = [(figure,) for figure in figures]
+            connection.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", keys)
             connection.executemany(
                 f"UPDATE events SET body = NULL WHERE figure = ? AND topic != '{ImageDeleted.topic}'",  # noqa: S608
                 keys,
@@ -310,7 +311,10 @@ class SqliteBus:
         )
 
         def job(connection: apsw.Connection) -> None:
-            connection.execute(f"INSERT OR REPLACE INTO dead_letters VALUES ({','.join('?' * len(row))})", row)  # noqa: S608
+            forgotten = connection.execute("SELECT 1 FROM forgotten WHERE figure = ?", (record.figure,)).fetchone()
+            if forgotten is None:
+                marks = ",".join("?" * len(row))
+                connection.execute(f"INSERT OR REPLACE INTO dead_letters VALUES ({marks})", row)  # noqa: S608
             _commit_position(group, position.topic, record.seq)(connection)
 
         await self._database.write(job)

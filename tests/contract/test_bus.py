@@ -300,6 +300,22 @@ async def test_forgetting_a_figure_blanks_its_events_and_dead_letters(make_bus: 
     assert await bus.dead_letters() == []
 
 
+async def test_what_comes_of_a_figure_after_it_was_forgotten_is_kept_without_its_body(make_bus: MakeBus) -> None:
+    bus = await make_bus()
+
+    async def late(events: Sequence[Event]) -> None:
+        await bus.forget([event.figure for event in events])
+        await bus.publish(events)
+        raise Invalid("fails with an event that was forgotten while it was handled")
+
+    bus.subscribe(Subscription("late", (ImageUploaded,), late))
+    await bus.start()
+    await bus.publish([uploaded("f1"), deleted("f1")])
+    await bus.settled()
+    assert [type(event) for event in (await bus.read([ImageUploaded, ImageDeleted])).events] == [ImageDeleted]
+    assert await bus.dead_letters() == []
+
+
 async def test_a_forgotten_event_is_passed_over(make_bus: MakeBus) -> None:
     bus, handler = await make_bus(), Recorder()
     await bus.publish([uploaded("f1"), uploaded("f2")])
