@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
-.PHONY: help demo serve test test-all lint format lock drills bench quality clean generated
+.PHONY: help demo serve test test-all lint format lock drills bench clean generated
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,9 +36,6 @@ drills: .venv/dev  ## the long form of the drills: 200 kills
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
-
-quality: .venv/dev  ## score the annotator on the development legends, into docs/quality.md
-	$(BIN)/python -m bench.quality
 
 generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, settings table
 	$(BIN)/python -m tools.catalogue

@@ -240,7 +240,7 @@ async def _review(
                 tag = returned.tags[0]
                 await annotator.decide(listed.id, {"kind": "withdraw", "key": tag.key})
                 decided = next((d for d in returned.decisions if d.key == tag.key and d.recommendation), None)
-                again = (
+                again: dict[str, object] = (
                     {
                         "kind": "accept",
                         "recommendation": decided.recommendation,

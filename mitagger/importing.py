@@ -1,4 +1,4 @@
-"""Bringing a folder, or the folder of a manifest, to a server: files uploaded, rows sent in order, problems collected."""
+"""Bringing a folder or a zip to a server: files uploaded, rows sent in order, problems collected."""
 
 import asyncio
 import tempfile

@@ -130,8 +130,12 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
 
 
 def _vocabularies(settings: Settings) -> Vocabularies:
+    cache = settings.cache / "vocabularies"
     return defaults.load(
-        settings.cache, compiling=lambda: log.info("compiling the vocabularies, once", cache=str(settings.cache))
+        cache,
+        added=defaults.in_folder(settings.vocabularies) if settings.vocabularies else None,
+        only=settings.vocabularies is not None,
+        compiling=lambda: log.info("compiling the vocabularies, once", cache=str(cache)),
     )
 
 

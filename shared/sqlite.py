@@ -119,6 +119,7 @@ class Database:
         writer.pragma("synchronous", "full")
         writer.pragma("application_id", APPLICATION_ID)
         writer.pragma("user_version", STORE_VERSION)
+        writer.pragma("secure_delete", True)  # what is erased is overwritten, not only unlinked
         writer.pragma("cache_size", -32_000)
         self._all.append(writer)
         for _ in range(readers):

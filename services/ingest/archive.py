@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, Self, TypeVar
+from typing import IO, BinaryIO, Protocol, Self, TypeVar
 
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
@@ -183,7 +183,7 @@ def open_bundle(path: Path) -> Bundle:
     )
 
 
-def copy(bundle: Bundle, name: str, to: BinaryIO) -> int:
+def copy(bundle: Bundle, name: str, to: IO[bytes]) -> int:
     """Write a file of the bundle to `to`, a piece at a time; returns its bytes.
 
     Raises: NotFound, TooLarge beyond LARGEST_FILE, Invalid when it is damaged. `to` then holds a part of it.

@@ -165,8 +165,11 @@ class SqliteCollection(Generic[D]):
         keys = [*(_path(field) for field in fields), "id"]
         conditions, bindings = _conditions(where or {})
         if after is not None:
+            values = _cursor_values(after, sort)
+            # SQLite does not search an index on expressions by a row value, only by its first column.
+            conditions.append(f"{keys[0]} {'<=' if descending else '>='} ?")
             conditions.append(f"({', '.join(keys)}) {'<' if descending else '>'} ({', '.join('?' * len(keys))})")
-            bindings.extend(_cursor_values(after, sort))
+            bindings.extend([values[0], *values])
         direction = " DESC" if descending else ""
         sql = (
             f"SELECT id, version, schema, body, {', '.join(keys)} FROM {self._table}"  # noqa: S608

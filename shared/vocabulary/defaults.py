@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from shared import errors
-from shared.errors import Invalid, Unavailable
+from shared.errors import Invalid, NotFound, Unavailable
 from shared.events.recommendation import Axis
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.compile import compile_sources, identity
@@ -103,6 +103,14 @@ def _compile_apart(origins: Sequence[Origin], path: Path) -> None:
             f"The vocabularies could not be compiled into {path.parent}; why stands above.",
             remedy="Make room there, or set MITAGGER_CACHE to another folder.",
         )
+
+
+def in_folder(folder: Path) -> dict[str, Path]:
+    """The vocabulary files of a site's folder, by name: NAME.tsv, NAME.tsv.gz or NAME.tsv.xz. Raises NotFound."""
+    found = {path.name.partition(".")[0]: path for path in sorted(folder.glob("*.tsv*"))}
+    if not found:
+        raise NotFound(f"{folder} holds no vocabulary.", remedy="Put files there that are named as NAME.tsv.")
+    return found
 
 
 def _origins(added: Mapping[str, Path], only: bool) -> list[Origin]:
