@@ -1,0 +1,117 @@
+"""The command line against a server that runs, and where none does."""
+
+import asyncio
+import csv
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from typer.testing import CliRunner
+
+from mitagger.cli.app import app
+from mitagger.cli.outcome import REFUSED, SOME_FAILED
+from tests.support.images import png
+from tests.support.server import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One for all tests, because a start takes seconds; none of them minds what the others left."""
+    running = Server(tmp_path_factory.mktemp("server"))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def mitagger(server: Server, *arguments: str) -> Any:
+    return await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--data", str(server.data)])
+
+
+def figures(folder: Path, name: str, *more: str) -> Path:
+    """A folder of two figures and more rows of its manifest."""
+    folder.mkdir()
+    rows = ["collection,file,label,legend", f"{name},a.png,Figure 1,Femur of {name}.", f"{name},b.png,Figure 2,Tibia."]
+    (folder / "figures.csv").write_text("\n".join([*rows, *more]), encoding="utf-8")
+    (folder / "a.png").write_bytes(png(1))
+    (folder / "b.png").write_bytes(png(2))
+    return folder
+
+
+async def test_folder_goes_in_once_and_bad_rows_are_kept_with_their_remedy(server: Server, tmp_path: Path) -> None:
+    folder = figures(tmp_path / "one", "One", "One,missing.png,Figure 3,x", ",a.png,Figure 4,x")
+    rejects = tmp_path / "rejects.csv"
+    first = await mitagger(server, "import", str(folder), "--rejects", str(rejects))
+    assert first.exit_code == SOME_FAILED
+    assert first.stdout == "2 created, 0 there already, 2 rejected.\n"
+    assert "row 4, missing.png, file: The file is not there." in first.stderr
+    with rejects.open(encoding="utf-8") as file:
+        assert [(row["row"], bool(row["remedy"])) for row in csv.DictReader(file)] == [("4", True), ("5", True)]
+    again = await mitagger(server, "import", str(folder / "figures.csv"), "--json")
+    found = json.loads(again.stdout)
+    assert (found["created"], found["existing"], found["rejected"]) == (0, 2, 2)
+
+
+async def test_zip_goes_in_and_is_followed_to_its_end(server: Server, tmp_path: Path) -> None:
+    folder = figures(tmp_path / "two", "Two", ",a.png,Figure 4,x")
+    archive = shutil.make_archive(str(tmp_path / "two"), "zip", folder)
+    result = await mitagger(server, "import", archive)
+    assert result.stdout == "2 created, 0 there already, 1 rejected.\n"
+    assert result.exit_code == SOME_FAILED
+    assert "row 4" in result.stderr
+
+
+async def test_what_went_in_is_found_exported_and_seen_as_events(server: Server, tmp_path: Path) -> None:
+    await mitagger(server, "import", str(figures(tmp_path / "three", "Three")))
+    async with server.client() as client, asyncio.timeout(20):
+        while (await client.search("femur three")).total == 0:
+            await asyncio.sleep(0.05)
+    found = json.loads((await mitagger(server, "search", "femur three", "--json")).stdout)
+    assert found["total"] == 1
+    shown = await mitagger(server, "search", "femur three")
+    assert found["items"][0]["figure"] in shown.stdout
+    output = tmp_path / "tags.csv"
+    exported = await mitagger(server, "export", "--status", "new", "-o", str(output))
+    assert exported.exit_code == 0, exported.stderr
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        assert found["items"][0]["figure"] in {row["figure_id"] for row in csv.DictReader(file)}
+    assert not list(tmp_path.glob("*.part"))
+    piped = await mitagger(server, "export", "--status", "new")
+    assert piped.stdout_bytes == output.read_bytes()
+    tail = await mitagger(server, "events", "tail", "--after", "0", "--limit", "2", "--topic", "image.uploaded")
+    assert [json.loads(line)["type"] for line in tail.stdout.splitlines()] == ["org.mitagger.image.uploaded.v1"] * 2
+
+
+async def test_status_dead_letters_and_republishing(server: Server) -> None:
+    status = json.loads((await mitagger(server, "status", "--json")).stdout)
+    assert status["version"]
+    assert "export" in (await mitagger(server, "status")).stdout
+    assert json.loads((await mitagger(server, "dead-letters", "list", "--json")).stdout) == []
+    missing = await mitagger(server, "dead-letters", "show", "unknown")
+    assert (missing.exit_code, missing.stdout) == (REFUSED, "")
+    assert missing.stderr.count("\n") == 1
+    assert "events published again" in (await mitagger(server, "events", "republish", "image.uploaded")).stdout
+    assert "0 events" in (await mitagger(server, "dead-letters", "replay", "--all")).stdout
+
+
+async def test_wrong_key_is_refused(server: Server) -> None:
+    result = await asyncio.to_thread(CliRunner().invoke, app, ["status", "--server", server.url, "--key", "wrong"])
+    assert result.exit_code == REFUSED
+    assert "API key" in result.stderr
+
+
+async def test_where_no_server_runs_the_folder_is_opened_and_left(tmp_path: Path) -> None:
+    arguments = ["status", "--json", "--data", str(tmp_path / "data")]
+    first = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert first.exit_code == 0, first.stderr
+    assert json.loads(first.stdout)["ready"] is True
+    assert "sign in as administrator with" in first.stderr
+    again = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert again.exit_code == 0
+    assert "sign in as" not in again.stderr
+    assert not (tmp_path / "data" / "server.json").exists()
