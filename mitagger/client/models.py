@@ -145,13 +145,14 @@ class Import(Answer):
 
 
 class Reject(Answer):
-    """A row that stayed out, with file, field and remedy."""
+    """A row that stayed out, with file, field and remedy; as a warning, what to know of one that went in."""
 
     row: int
     file: str = ""
     field: str = ""
     problem: str
     remedy: str = ""
+    severity: Literal["error", "warning"] = "error"
 
 
 # --- concepts and recommendations
