@@ -12,6 +12,7 @@ from httpx_sse import aconnect_sse
 
 from mitagger.client import calls
 from mitagger.client import models as m
+from mitagger.client.address import on_loopback
 from mitagger.client.backoff import polls, retries
 from mitagger.client.calls import Call
 from mitagger.client.errors import Failed, refusal, unreachable
@@ -33,7 +34,9 @@ class AsyncClient:
         self, url: str, *, key: str = "", transport: httpx.AsyncBaseTransport | None = None, seconds: float = SECONDS
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=seconds, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=seconds, transport=transport, trust_env=not on_loopback(url)
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from httpx_sse import connect_sse
 
 from mitagger.client import calls
 from mitagger.client import models as m
+from mitagger.client.address import on_loopback
 from mitagger.client.backoff import polls, retries
 from mitagger.client.calls import Call
 from mitagger.client.errors import Failed, refusal, unreachable
@@ -32,7 +33,9 @@ class Client:
         self, url: str, *, key: str = "", transport: httpx.BaseTransport | None = None, seconds: float = SECONDS
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=seconds, transport=transport)
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=seconds, transport=transport, trust_env=not on_loopback(url)
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -114,7 +114,7 @@ async def test_figure_goes_in_is_shown_corrected_found_and_erased(server: Server
         assert (figure.id, figure.legend, figure.article.collection) == (again.id, "Fémur, α.", "Atlas")
         assert [one.id async for one in client.figures()].count(figure.id) == 1
         assert figure.display_url is not None
-        async with httpx.AsyncClient(base_url=server.url) as stranger:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as stranger:
             shown = await stranger.get(figure.display_url)
             assert shown.headers["content-type"] == "image/jpeg"
             assert shown.content[:2] == b"\xff\xd8"
@@ -168,6 +168,12 @@ async def test_status_names_every_service_and_group(server: Server) -> None:
         assert set(status.services) == set(SERVICES)
         assert {"nlp", "recommender", "export"} <= {one.group for one in status.progress}
         assert set(status.figures) == {"new", "provisional", "returned", "approved"}
+
+
+@on_the_servers_loop
+async def test_server_shows_its_document(server: Server, document: dict[str, Any]) -> None:
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False) as stranger:
+        assert (await stranger.get("/api/v1/openapi.json")).json() == document
 
 
 async def test_restart_ends_the_key_of_the_data_folder_and_keeps_accounts(tmp_path: Path) -> None:

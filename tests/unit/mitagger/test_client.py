@@ -1,5 +1,6 @@
 """The client against answers as a server may give them."""
 
+import asyncio
 import inspect
 import io
 import json
@@ -28,6 +29,7 @@ from mitagger.client import (
     asynchronous,
     synchronous,
 )
+from mitagger.client.address import on_loopback
 
 Answer = Callable[[httpx.Request], httpx.Response]
 STATUS = {"version": "1", "ready": True, "problems": [], "services": [], "figures": {}, "progress": []}
@@ -265,3 +267,28 @@ async def test_events_are_followed_with_their_cursors() -> None:
     assert (await anext(async_followed))[0] == "s1"
     with pytest.raises(NotSignedIn):
         next(client(lambda _request: problem(401)).follow_events())
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("http://127.0.0.1:8420", True), ("http://[::1]:8420", True), ("http://localhost", True),
+     ("https://mitagger.example", False), ("http://10.0.0.1", False)],
+)  # fmt: skip
+def test_proxy_of_the_environment_is_asked_for_other_machines_alone(url: str, expected: bool) -> None:
+    assert on_loopback(url) is expected
+
+
+async def test_server_on_this_machine_is_reached_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps(STATUS).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, AsyncClient(url) as near:
+        assert (await near.status()).ready
+        assert (await asyncio.to_thread(Client(url).status)).ready
