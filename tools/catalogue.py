@@ -126,9 +126,7 @@ def _shape(schema: dict[str, Any]) -> set[str]:
 
 def files() -> dict[Path, str]:
     """Path → content of all that is generated."""
-    made = {
-        CATALOGUE / event.topic / f"v{event.schema_version}.schema.json": _dumps(schema(event)) for event in EVENTS
-    }
+    made = {CATALOGUE / event.topic / f"v{event.schema_version}.schema.json": _dumps(schema(event)) for event in EVENTS}
     made[CATALOGUE / "asyncapi.json"] = _dumps(asyncapi())
     return made
 
@@ -147,7 +145,9 @@ def main() -> int:
         if before is not None and path.name.endswith(".schema.json"):
             broken = list(breaking_changes(json.loads(before), json.loads(content)))
             if broken:
-                print(f"{path.parent.name}: {'; '.join(broken)}. Raise schema_version and publish a new topic beside it.")
+                print(
+                    f"{path.parent.name}: {'; '.join(broken)}. Raise schema_version and publish a new topic beside it."
+                )
                 continue
         print(f"{'differs' if check else 'wrote'}: {path.relative_to(CATALOGUE)}")
         if not check:

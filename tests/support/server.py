@@ -17,15 +17,31 @@ STOP_SECONDS: Final = 30.0
 
 
 class Server:
-    """`mitagger serve` in a process. Its log is `server.log` beside the data folder."""
+    """`mitagger serve` in a process, on one port through all its lives. Its log is `server.log` beside the data."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.log = folder / "server.log"
+        self._port = 0
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Returns once it answers. Raises AssertionError, with the end of its log, when it does not."""
+        await self.launch()
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while line := await self._process.stdout.readline():
+                    if line.startswith(b"MITagger serves on "):
+                        self._port = int(line.rsplit(b":", 1)[1])
+                        return
+        except TimeoutError:
+            await self.kill()
+        raise AssertionError(f"The server did not start.\n{self.told()}")
+
+    async def launch(self) -> None:
+        """The process is there, but need not answer yet."""
         # Of the environment, nothing but what a server needs: a developer's own MITAGGER_ settings stay outside.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MITAGGER_")}
         if "MITAGGER_CACHE" in os.environ:
@@ -33,22 +49,13 @@ class Server:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "mitagger", "serve", "--data", str(self.data), "--port", "0"),
+                *(sys.executable, "-m", "mitagger", "serve", "--data", str(self.data), "--port", str(self._port)),
                 cwd=self.data.parent,
                 env={**kept, "PYTHONPATH": str(ROOT), "MITAGGER_WORKERS": "2"},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
-        assert self._process.stdout is not None
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                while line := await self._process.stdout.readline():
-                    if line.startswith(b"MITagger serves on "):
-                        return
-        except TimeoutError:
-            await self.kill()
-        raise AssertionError(f"The server did not start.\n{self.told()}")
 
     def client(self) -> AsyncClient:
         """An administrator's client of the process that runs now."""
@@ -59,15 +66,11 @@ class Server:
     def url(self) -> str:
         return str(json.loads((self.data / "server.json").read_text(encoding="utf-8"))["url"])
 
-    def strike(self) -> None:
-        """kill -9, at once; `kill` waits for it."""
-        if self._process is not None and self._process.returncode is None:
-            os.kill(self._process.pid, signal.SIGKILL)
-
     async def kill(self) -> None:
-        """kill -9, and the process is gone."""
-        self.strike()
+        """kill -9, and the process is gone. (Its workers end by themselves: their input does.)"""
         if self._process is not None:
+            if self._process.returncode is None:
+                os.kill(self._process.pid, signal.SIGKILL)
             await self._process.wait()
 
     async def stop(self) -> int:
