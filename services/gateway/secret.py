@@ -1,7 +1,7 @@
 """Secrets that the gateway hands out, and their fingerprints, which is all it keeps.
 
 Secrets are 256 random bits, so nobody can guess one from a fast hash; passwords are chosen by people and need a slow
-one (passwords.py). docs/decisions/0008-credentials.md
+one (passwords.py). docs/decisions/0002-credentials.md
 """
 
 import hashlib
