@@ -86,9 +86,8 @@ async def _run(settings: Settings, *, once: bool) -> int:
         console.print(f"[bold]MITagger[/] serves on {server.url}, data in {settings.data} (begun afresh)")
         people = await _work(server, settings.data, report, console)
         _tell(report, console)
-        console.print(
-            f"\nOpen [bold]{server.url}[/] in a browser, or ask: mitagger search hippocampus --server {server.url}"
-        )
+        console.print(f"\nOpen [bold]{server.url}[/] in a browser, or ask in another shell:")
+        console.print(f"  mitagger search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
         first = server.first_sign_in
         if first is not None:
             people = {first.name: first.password, **people}
@@ -304,11 +303,14 @@ def _tell(report: Report, console: Console) -> None:
     console.print(table)
     states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in report.states.most_common())
     console.print(f"Recommendations: {states}.", highlight=False)
-    shown = ", ".join(f"{one.name} ({one.axis})" for one in report.missed[:SHOWN_MISSES])
-    console.print(f"Missed by the recommender, found by the annotator: {shown or 'nothing'}", highlight=False)
-    console.print(f"Export: {report.rows} rows in {report.export}", highlight=False)
+    names = list(dict.fromkeys(f"{one.name} ({one.axis})" for one in report.missed))
+    shown = ", ".join(names[:SHOWN_MISSES])
+    console.print(
+        f"Missed by the recommender, found by the annotator: {shown or 'nothing'}", highlight=False, soft_wrap=True
+    )
+    console.print(f"Export: {report.rows} rows in {report.export}", highlight=False, soft_wrap=True)
     seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
-    console.print(f"Seconds: {seconds}; together {sum(report.seconds.values()):.1f}", highlight=False)
+    console.print(f"Seconds: {seconds}; together {sum(report.seconds.values()):.1f}", highlight=False, soft_wrap=True)
 
 
 @contextmanager
