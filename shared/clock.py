@@ -1,6 +1,7 @@
 """Time and ids, where everything takes them from."""
 
 import secrets
+import time
 from datetime import UTC, datetime
 
 
@@ -10,5 +11,9 @@ def now() -> datetime:
 
 
 def new_id() -> str:
-    """A random, unguessable id (128 bits, lower-case hex): safe in URLs, file names and shells."""
-    return secrets.token_hex(16)
+    """An unguessable id of 32 lower-case hex digits: safe in URLs, file names and shells.
+
+    The first 48 bits are the time in milliseconds, as in UUID version 7 (RFC 9562, 5.7), the other 80 are random. Ids
+    that are made together lie together in every index, so that a store does not grow slower as it grows.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

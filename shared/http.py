@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import httpx
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -33,6 +34,8 @@ MAX_JSON_BYTES: Final = 4_000_000
 HOP_SECONDS: Final = 30.0
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 STATUS: Final[tuple[tuple[type[MitaggerError], int], ...]] = (
     (TooLarge, 413),
@@ -128,7 +131,8 @@ def door(service: str, router: APIRouter, *, signer: Signer, description: str = 
     app.state.audience = service
     app.include_router(router)
     answer_with_problems(app)
-    app.add_middleware(BoundedBody, limit=MAX_JSON_BYTES)
+    app.add_middleware(BoundedBody)
+    app.add_middleware(Unfailing)
     return app
 
 
@@ -160,27 +164,68 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 class BoundedBody:
-    """ASGI middleware: a body above `limit` bytes is refused while it streams in."""
+    """ASGI middleware: reads the body before the door does, at most `limit` bytes, and answers 413 above. Paths in
+    `streaming` are left to doors that have bounds of their own."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int = MAX_JSON_BYTES, streaming: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._limit = limit
+        self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._streaming:
             await self._app(scope, receive, send)
             return
-        seen = 0
-
-        async def bounded() -> Message:
-            nonlocal seen
+        body = bytearray()
+        more = True
+        while more:
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._limit:
-                raise TooLarge(f"The request has more than {self._limit:,} bytes.", remedy="Send it in smaller parts.")
-            return message
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._limit:
+                refusal = TooLarge(f"The request has more than {self._limit:,} bytes.", remedy="Send less at once.")
+                await problem(refusal)(scope, receive, send)
+                return
+        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
-        await self._app(scope, bounded, send)
+        async def replayed() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, replayed, send)
+
+
+class Unfailing:
+    """ASGI middleware: an error that nobody expected is logged, without its message, and answered as a problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticed)
+        except Exception:
+            log.exception(
+                "unexpected error", method=scope.get("method", ""), route=getattr(scope.get("route"), "path", "")
+            )
+            if started or scope["type"] != "http":
+                raise
+            body = Problem(
+                type="https://mitagger.org/problems/unexpected",
+                title="Unexpected error",
+                status=500,
+                detail="Something went wrong here that should not have.",
+                remedy="The server's log says where. Please report it.",
+            )
+            await _problem_response(body)(scope, receive, send)
 
 
 class Hop:

@@ -2,8 +2,22 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
+
+
+def where_it_failed(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replaces an exception by its types and lines of code: messages and locals may hold legends."""
+    if event.pop("exc_info", None):
+        error = sys.exc_info()[1]
+        chain = []
+        while error is not None:
+            frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+            chain.append(f"{type(error).__name__} at {' > '.join(frames[-8:])}")
+            error = error.__cause__ or error.__context__
+        event["failed"] = "; after ".join(chain)
+    return event
 
 
 def configure(level: str, *, json: bool) -> None:
@@ -18,8 +32,7 @@ def configure(level: str, *, json: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Locals would show legends: tracebacks carry lines of code only.
-            structlog.processors.format_exc_info,
+            where_it_failed,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

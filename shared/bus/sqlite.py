@@ -318,7 +318,13 @@ class SqliteBus:
             _commit_position(group, position.topic, record.seq)(connection)
 
         await self._database.write(job)
-        logger.error("event dead-lettered", group=group, topic=topic, event_id=record.attributes["id"], error=text)
+        logger.error(
+            "event dead-lettered",
+            group=group,
+            topic=topic,
+            event_id=record.attributes["id"],
+            error=type(error).__name__,
+        )
         _moved(position, record.seq)
 
 

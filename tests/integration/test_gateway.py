@@ -40,7 +40,7 @@ async def test_table_of_routes_equals_the_routes_of_the_services() -> None:
         for method, path in routes_of(app)
         if path.startswith("/api/")
     }
-    table = {tuple(route) for route in ROUTES}
+    table = {(route.method, route.path, route.service) for route in ROUTES}
     remedy = "Change services/gateway/routes.py, or the api.py of the service."
     assert served - table == set(), f"Nobody can reach these. {remedy}"
     assert table - {(method, path, name) for method, path, name in served} == set(), f"These lead nowhere. {remedy}"

@@ -8,10 +8,11 @@ from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from services.gateway.api import events, files, identity, pages, passing, system
-from services.gateway.api.bodies import ProtectingHeaders, SmallBodies
+from services.gateway.api.files import UPLOADING
+from services.gateway.api.headers import ProtectingHeaders
 from services.gateway.identity import Identity
 from shared.engine import Engine
-from shared.http import Hop, answer_with_problems
+from shared.http import BoundedBody, Hop, Unfailing, answer_with_problems
 
 
 def public_door(
@@ -39,6 +40,7 @@ def public_door(
         return JSONResponse(document())
 
     answer_with_problems(app)
-    app.add_middleware(SmallBodies)
+    app.add_middleware(BoundedBody, streaming=UPLOADING)
+    app.add_middleware(Unfailing)
     app.add_middleware(ProtectingHeaders)
     return app

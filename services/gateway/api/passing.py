@@ -38,6 +38,7 @@ def _endpoint(route: Route, hop: Hop, signer: Signer) -> Endpoint:
             params=request.query_params.multi_items(),
             headers={name: value for name in SENT_ON if (value := request.headers.get(name)) is not None},
             content=await request.body(),
+            seconds=route.seconds,
         )
         return passed_back(answer)
 

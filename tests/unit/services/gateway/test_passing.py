@@ -39,7 +39,7 @@ async def test_problems_pass_unchanged_and_cookies_of_services_do_not(installati
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 async def test_every_route_reaches_its_service_and_needs_somebody(installation: Installation, route: object) -> None:
-    method, template, service = route  # type: ignore[misc]
+    method, template, service, _ = route  # type: ignore[misc]
     path = template.replace("{id}", "f1").replace("{curie}", "GO:0005634")
     async with installation.browser() as stranger:
         assert (await stranger.request(method, path)).status_code == 401
