@@ -21,7 +21,8 @@ from typing import IO, BinaryIO, Protocol, Self, TypeVar
 
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
-from services.ingest.renditions import LARGEST_FILE, sniff
+from services.ingest.rendered import LARGEST_FILE
+from services.ingest.renditions import sniff
 from shared.errors import Invalid, NotFound, TooLarge
 
 MANIFESTS = ("figures.csv", "figures.jsonl")

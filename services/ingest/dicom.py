@@ -14,7 +14,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from services.ingest.raster import Read, from_screen
-from services.ingest.renditions import check_pixels
+from services.ingest.rendered import check_pixels
 from services.ingest.tonemap import Pixels, Screen, stretch, window
 from shared.errors import Invalid, MitaggerError, Unsupported
 

@@ -10,7 +10,8 @@ from typing import Final
 from services.ingest.events import deleted, uploaded
 from services.ingest.manifest import Row
 from services.ingest.model import Figure, StoredArticle
-from services.ingest.renditions import Jpeg, render
+from services.ingest.rendered import Jpeg
+from services.ingest.renditions import render
 from services.ingest.submission import Correction, NewFigure, corrected
 from shared.blobs import Blobs
 from shared.clock import new_id, now

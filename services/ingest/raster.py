@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from services.ingest.renditions import DISPLAY_SIDE, QUALITY, THUMBNAIL_SIDE, Format, Jpeg, check_pixels
+from services.ingest.rendered import DISPLAY_SIDE, QUALITY, THUMBNAIL_SIDE, Format, Jpeg, check_pixels
 from services.ingest.tonemap import Screen, stretch
 from shared.errors import Invalid, Unsupported
 

@@ -4,21 +4,9 @@ What a file is, is read from its content, never from its name. Nothing of the or
 """
 
 import os
-from dataclasses import dataclass, field
-from typing import Literal
 
+from services.ingest.rendered import LARGEST_FILE, Format, Rendered
 from shared.errors import Invalid, TooLarge, Unsupported
-
-Format = Literal["png", "jpeg", "tiff", "dicom"]
-
-DISPLAY_SIDE = 2048  # pixels, the long side
-THUMBNAIL_SIDE = 320
-QUALITY = 90  # of the JPEGs; from 90 on libvips keeps the colour channels at full resolution
-
-# Bounds on one picture. 200 megapixels (14,142 squared) is beyond journal figures and camera microscopes, and even a
-# format that must be decoded whole (interlaced PNG, four bytes a pixel) then fits in a worker's memory.
-LARGEST_FILE = 512 * 1024**2  # bytes
-LARGEST_PICTURE = 200_000_000  # pixels
 
 READABLE = "PNG, JPEG, TIFF (8 or 16 bits) and uncompressed DICOM"
 
@@ -40,29 +28,6 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Jpeg:
-    """A rendition in a file of the folder given to `render`; width and height in pixels, `bytes` its length."""
-
-    path: str
-    width: int
-    height: int
-    bytes: int
-    media_type: str = "image/jpeg"
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only."""
-
-    format: Format
-    width: int
-    height: int
-    display: Jpeg
-    thumbnail: Jpeg
-    technical: dict[str, str] = field(default_factory=dict)
-
-
 def sniff(head: bytes) -> Format:
     """The format of a file that begins with `head` (132 bytes are enough).
 
@@ -82,15 +47,6 @@ def sniff(head: bytes) -> Format:
         if head[offset : offset + len(magic)] == magic:
             raise Unsupported(f"{name} is not supported.", remedy=f"These are: {READABLE}. Convert it to one of them.")
     raise Invalid("This is not a picture that MITagger knows.", remedy=f"Send one of these: {READABLE}.")
-
-
-def check_pixels(width: int, height: int) -> None:
-    """Raises TooLarge beyond LARGEST_PICTURE, before anything is decoded."""
-    if width * height > LARGEST_PICTURE:
-        raise TooLarge(
-            f"The picture has {width} x {height} pixels; at most {LARGEST_PICTURE // 1_000_000} megapixels are read.",
-            remedy="Send a smaller version of it.",
-        )
 
 
 def render(path: str, folder: str) -> Rendered:

@@ -8,7 +8,8 @@ import pyvips
 from mitagger.sample import sample
 from services.ingest.archive import Folder, rows
 from services.ingest.manifest import Row
-from services.ingest.renditions import Rendered, render
+from services.ingest.rendered import Rendered
+from services.ingest.renditions import render
 from shared.errors import Unavailable
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from services.ingest.renditions import LARGEST_PICTURE, render, sniff
+from services.ingest.rendered import LARGEST_PICTURE
+from services.ingest.renditions import render, sniff
 from shared.errors import Invalid, TooLarge, Unsupported
 from shared.workers import Workers
 

@@ -1,0 +1,49 @@
+"""What a rendered picture is, and the bounds on pictures."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.errors import TooLarge
+
+Format = Literal["png", "jpeg", "tiff", "dicom"]
+
+DISPLAY_SIDE = 2048  # pixels, the long side
+THUMBNAIL_SIDE = 320
+QUALITY = 90  # of the JPEGs; from 90 on libvips keeps the colour channels at full resolution
+
+# Bounds on one picture. 200 megapixels (14,142 squared) is beyond journal figures and camera microscopes, and even a
+# format that must be decoded whole (interlaced PNG, four bytes a pixel) then fits in a worker's memory.
+LARGEST_FILE = 512 * 1024**2  # bytes
+LARGEST_PICTURE = 200_000_000  # pixels
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """A rendition in a file of the folder given to `render`; width and height in pixels, `bytes` its length."""
+
+    path: str
+    width: int
+    height: int
+    bytes: int
+    media_type: str = "image/jpeg"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only."""
+
+    format: Format
+    width: int
+    height: int
+    display: Jpeg
+    thumbnail: Jpeg
+    technical: dict[str, str] = field(default_factory=dict)
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raises TooLarge beyond LARGEST_PICTURE, before anything is decoded."""
+    if width * height > LARGEST_PICTURE:
+        raise TooLarge(
+            f"The picture has {width} x {height} pixels; at most {LARGEST_PICTURE // 1_000_000} megapixels are read.",
+            remedy="Send a smaller version of it.",
+        )
