@@ -45,25 +45,28 @@ class Database:
         self._all: list[apsw.Connection] = []
         self._reading: asyncio.Semaphore | None = None
         self._looking: apsw.Connection | None = None
+        self._count = 0
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self, *, readers: int = 4) -> None:
         """Creates the file where it is missing. Raises StoreTooNew, and touches nothing, when a newer MITagger wrote
         it; Invalid when it is no store of ours."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._count = asyncio.get_running_loop(), readers
         writer = await asyncio.to_thread(self._open_all, readers)
         self._reading = asyncio.Semaphore(readers)
         self._thread = threading.Thread(target=self._write_loop, args=(writer,), name="sqlite-writer", daemon=True)
         self._thread.start()
 
     async def close(self) -> None:
-        """Finishes the writes that were asked for."""
+        """Finishes the writes that were asked for, and the reads that have begun."""
         if self._thread is None:
             return
         thread, self._thread, self._looking = self._thread, None, None  # from here on, writes are refused
         self._jobs.put(None)
         await asyncio.to_thread(thread.join)
+        for _ in range(self._count):  # reads that are under way, in threads that nobody waits for any more
+            await asyncio.to_thread(self._readers.get)
         for connection in self._all:
             connection.close()
         self._all.clear()
