@@ -17,6 +17,7 @@ from shared.errors import MitaggerError, NotFound
 
 PAGE: Final = 200
 AT_ONCE: Final = 2
+RETRY_SECONDS: Final = 5.0
 
 log = structlog.get_logger()
 
@@ -159,9 +160,17 @@ class Exports:
             return after
 
     async def _fail(self, id: str, problem: str) -> None:
-        await self._jobs.update(
-            id, lambda job: (job.changed(state="failed", problem=problem) if job.state == "running" else job, ())
-        )
+        """However long it takes: a job that stayed running on record would keep its asker waiting for ever."""
+        while True:
+            try:
+                await self._jobs.update(
+                    id,
+                    lambda job: (job.changed(state="failed", problem=problem) if job.state == "running" else job, ()),
+                )
+                return
+            except Exception:
+                log.exception("export cannot be ended", export=id)
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 def _add(writer: FileFormat, records: Sequence[FigureRecord]) -> int:
