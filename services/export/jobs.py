@@ -58,18 +58,18 @@ class Exports:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def ask(self, project: str, person: str, format: Format, statuses: Sequence[Status]) -> ExportJob:
-        job = await self._jobs.insert(
-            ExportJob(
-                id=clock.new_id(),
-                project=project,
-                person=person,
-                format=format,
-                statuses=tuple(sorted(set(statuses))),
-                created_at=clock.now(),
-            )
+        job = ExportJob(
+            id=clock.new_id(),
+            project=project,
+            person=person,
+            format=format,
+            statuses=tuple(sorted(set(statuses))),
+            created_at=clock.now(),
         )
-        self._begin(job.id)
-        return job
+        try:
+            return await self._jobs.insert(job)
+        finally:  # also when the wait for the store was cut off: the job may stand
+            self._begin(job.id)
 
     async def get(self, id: str) -> ExportJob:
         """Raises NotFound."""
@@ -152,12 +152,20 @@ class Exports:
         async with self._settling:
             try:
                 await self._blobs.stat(blob.sha256)
+                after = await self._jobs.update(job.id, finish)
             except NotFound:
                 return job  # the same content, of an older export, was withdrawn just now
-            after = await self._jobs.update(job.id, finish)
+            except Exception:
+                await self._discard(blob.sha256)
+                raise
             if after.state == "running":
-                await self._blobs.delete(blob.sha256)  # a figure in it may have been erased
+                await self._discard(blob.sha256)  # a figure in it may have been erased
             return after
+
+    async def _discard(self, blob: str) -> None:
+        """A file that no job names, so that no erasure would find it."""
+        if not await self._jobs.count({"state": "done", "blob": blob}):
+            await self._blobs.delete(blob)
 
     async def _fail(self, id: str, problem: str) -> None:
         """However long it takes: a job that stayed running on record would keep its asker waiting for ever."""
@@ -167,6 +175,8 @@ class Exports:
                     id,
                     lambda job: (job.changed(state="failed", problem=problem) if job.state == "running" else job, ()),
                 )
+                return
+            except NotFound:
                 return
             except Exception:
                 log.exception("export cannot be ended", export=id)

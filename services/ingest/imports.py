@@ -74,10 +74,11 @@ class Imports:
             created_at=now(),
             updated_at=now(),
         )
-        job = await self._jobs.insert(job)
-        if archive is not None:
-            self._follow(job.id)
-        return job
+        try:
+            return await self._jobs.insert(job)
+        finally:  # also when the wait for the store was cut off: the job may stand
+            if archive is not None:
+                self._follow(job.id)
 
     async def rows(self, id: str, rows: Sequence[Mapping[str, Any]], *, actor: str) -> list[tuple[int, Outcome]]:
         """What became of each row. Raises NotFound; Invalid when the rows of this job come out of its archive, or have
@@ -124,13 +125,19 @@ class Imports:
 
     async def _run(self, id: str) -> None:
         """Until it is done, or something about the archive itself is wrong for good."""
+        problem = ""
         while True:
             try:
-                await self._read_archive(await self._jobs.get(id))
+                job = await self._jobs.get(id)
+                if problem:
+                    await self._end(id, "failed", problem=problem)
+                else:
+                    await self._read_archive(job)
                 return
             except PermanentError as error:
-                await self._end(id, "failed", problem=str(error))
-                return
+                if problem:
+                    return  # there is no such import
+                problem = str(error)
             except Exception:  # a full disk, a store that is away: the import waits
                 log.exception("import waits", import_id=id)
                 await asyncio.sleep(RETRY_SECONDS)

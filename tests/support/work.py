@@ -136,7 +136,7 @@ class Work:
         """Everything that a run leaves, without what is random or a time: ids of figures become external ids, people's
         pseudonyms their names, and the column `decided_at` is left out. All else stands as it is."""
         admin = self._clients["admin"]
-        await until(lambda: _quiet(admin), what="every group has caught up")
+        await until(lambda: quiet(admin), what="every group has caught up")
         figures = [figure async for figure in admin.figures()]
         names = {figure.id: str(figure.external_id) for figure in figures} | self._staff.names()
         status = await admin.status()
@@ -185,7 +185,7 @@ async def _ids(client: AsyncClient, figure: str) -> list[str]:
     return [one.id async for one in client.assignments(figure=figure)]
 
 
-async def _quiet(admin: AsyncClient) -> bool:
+async def quiet(admin: AsyncClient) -> bool:
     return not any(one.behind for one in (await admin.status()).progress)
 
 
