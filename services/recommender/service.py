@@ -7,12 +7,12 @@ from typing import cast
 import structlog
 from starlette.types import ASGIApp
 
+from services.recommender.answering import outcomes
 from services.recommender.api import router
 from services.recommender.consumers import Maker, ready
 from services.recommender.local import LocalAnnotator
 from services.recommender.memory import Remembering
 from services.recommender.model import Generation
-from services.recommender.recommend import Outcome, outcome, refusal
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.engine import Engine
@@ -105,11 +105,7 @@ class Recommender:
     def _made(self, causes: Sequence[LegendTokenized]) -> list[Event]:
         annotator, maker = self._annotator, self._maker
         assert annotator is not None and maker is not None  # noqa: S101, PT018 - set before the vocabularies are
-        refused: dict[str, Outcome | None] = {cause.id: refusal(cause.analysis) for cause in causes}
-        asked = [cause for cause in causes if refused[cause.id] is None]
-        annotations = annotator.annotate([cause.analysis for cause in asked])
-        found = {cause.id: outcome(cause.figure, of_it) for cause, of_it in zip(asked, annotations, strict=True)}
-        return [ready(cause, refused[cause.id] or found[cause.id], maker) for cause in causes]
+        return [ready(cause, said, maker) for cause, said in zip(causes, outcomes(annotator, causes), strict=True)]
 
     async def _forget(self, events: Sequence[Event]) -> None:
         """What is remembered of texts goes when figures are erased."""
