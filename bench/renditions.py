@@ -1,123 +1,109 @@
-"""An image to its renditions: ours in a worker and in process, against bare pyvips and Wand, in the same run.
-
-    python bench/renditions.py [--rounds 7]
+"""An image to its renditions: ours in a worker and in process, against bare pyvips and Wand.
 
 Each makes a display JPEG (2048 px, quality 90) and a thumbnail (320 px) of the same files. Bare pyvips is what one
 would write first: two `thumbnail` calls, with no check that the file is whole and no tone mapping. Wand decodes once
-and resizes twice. Rounds alternate; medians in milliseconds, with the least and the most.
+and resizes twice; it is left out where it or ImageMagick is missing.
 """
 
-import argparse
 import asyncio
-import os
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 import pyvips
 
+from bench import measure
+from bench.measure import Measurement, Report, alternated
+from bench.pictures import DISPLAY, THUMBNAIL, bare_pyvips, noisy
 from services.ingest.renditions import render
 from shared.workers import Workers
 
-Way = Callable[[str, str], Awaitable[None]]
+ROUNDS: Final = 7
+OURS: Final = ("in a worker", "in process")
+
+Way = Callable[[str, str], Awaitable[Any]]
 
 
-def pictures(folder: Path) -> dict[str, str]:
-    """Pictures with the noise of a camera, which compress as photographs do."""
-    random = np.random.default_rng(1)
-
-    def noisy(side: int, channels: int) -> pyvips.Image:
-        waves = np.sin(np.linspace(0, 40, side))[:, None, None] * np.cos(np.linspace(0, 30, side))[None, :, None]
-        pixels = 128 + 90 * waves + random.normal(0, 6, (side, side, channels))
-        return pyvips.Image.new_from_array(np.clip(pixels, 0, 255).astype(np.uint8))
-
+def pictures(folder: Path, *, quick: bool) -> dict[str, str]:
+    """Paths by title."""
     grey16 = (noisy(2048, 1).cast("ushort") * 16).cast("ushort").copy(interpretation="grey16")
-    made: dict[str, tuple[pyvips.Image, str, dict[str, Any]]] = {
-        "PNG 1024x1024 RGB": (noisy(1024, 3), "a.png", {}),
-        "JPEG 4000x4000 RGB": (noisy(4000, 3), "b.jpg", {"Q": 92}),
-        "TIFF 3000x3000 RGB LZW": (noisy(3000, 3), "c.tif", {"compression": "lzw"}),
-        "TIFF 2048x2048 16 bit": (grey16, "d.tif", {}),
-    }
+    made: dict[str, tuple[Any, str, dict[str, Any]]] = {"PNG 1024×1024 RGB": (noisy(1024, 3), "a.png", {})}
+    if not quick:
+        made |= {
+            "JPEG 4000×4000 RGB": (noisy(4000, 3), "b.jpg", {"Q": 92}),
+            "TIFF 3000×3000 RGB LZW": (noisy(3000, 3), "c.tif", {"compression": "lzw"}),
+            "TIFF 2048×2048 16 bit": (grey16, "d.tif", {}),
+        }
     for image, name, options in made.values():
         image.write_to_file(str(folder / name), **options)
     return {title: str(folder / name) for title, (_, name, _) in made.items()}
 
 
-async def in_process(path: str, folder: str) -> None:
-    render(path, folder)
+def peers() -> tuple[dict[str, Way], str]:
+    """Who else does it, and which versions they are."""
+
+    async def by_pyvips(path: str, folder: str) -> None:
+        bare_pyvips(path, folder)
+
+    versions = "libvips " + ".".join(str(pyvips.version(part)) for part in range(3))
+    try:
+        from wand.image import Image  # noqa: PLC0415 - optional, and needs ImageMagick
+        from wand.version import MAGICK_VERSION  # noqa: PLC0415
+    except ImportError as absent:
+        return {"bare pyvips": by_pyvips}, f"{versions}; Wand is absent ({str(absent).splitlines()[0]})"
+
+    async def by_wand(path: str, folder: str) -> None:
+        with Image(filename=path) as image:
+            image.strip()
+            image.compression_quality = 90
+            for side, name in ((DISPLAY, "display.jpg"), (THUMBNAIL, "thumbnail.jpg")):
+                image.transform(resize=f"{side}x{side}>")
+                image.save(filename=f"{folder}/{name}")
+
+    return {"bare pyvips": by_pyvips, "Wand": by_wand}, f"{versions}; {MAGICK_VERSION.split(' https')[0]}"
 
 
-async def bare_pyvips(path: str, folder: str) -> None:
-    for side, name in ((2048, "display.jpg"), (320, "thumbnail.jpg")):
-        pyvips.Image.thumbnail(path, side, size="down").jpegsave(f"{folder}/{name}", Q=90, keep="none")
-
-
-async def by_wand(path: str, folder: str) -> None:
-    from wand.image import Image  # type: ignore[import-untyped]  # noqa: PLC0415 - needs ImageMagick
-
-    with Image(filename=path) as image:
-        image.strip()
-        image.compression_quality = 90
-        for side, name in ((2048, "display.jpg"), (320, "thumbnail.jpg")):
-            image.transform(resize=f"{side}x{side}>")
-            image.save(filename=f"{folder}/{name}")
-
-
-async def measure(
-    ways: dict[str, Way], paths: dict[str, str], folder: str, rounds: int
-) -> dict[tuple[str, str], list[float]]:
-    """Milliseconds by picture and way."""
-    taken: dict[tuple[str, str], list[float]] = {(title, name): [] for title in paths for name in ways}
-    for turn in range(rounds + 1):
-        for title, path in paths.items():
-            for name, way in ways.items():
-                start = time.perf_counter()
-                await way(path, folder)
-                if turn:  # the first round warms up: processes start, files get cached
-                    taken[title, name].append((time.perf_counter() - start) * 1000)
-    return taken
-
-
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    rounds = max(5, parser.parse_args().rounds)
+async def bench(quick: bool) -> Report:
+    rounds = 1 if quick else ROUNDS
     workers = Workers()
 
     async def in_worker(path: str, folder: str) -> None:
         await workers.run(render, path, folder, timeout=60)
 
-    ways: dict[str, Way] = {
-        "MITagger, worker": in_worker,
-        "MITagger, in process": in_process,
-        "bare pyvips": bare_pyvips,
-    }
-    try:
-        from wand.version import MAGICK_VERSION  # type: ignore[import-untyped]  # noqa: PLC0415
-    except ImportError as absent:
-        print(f"Wand is left out: {str(absent).splitlines()[0]}\n", file=sys.stderr)
-    else:
-        ways["Wand"] = by_wand
-        print(f"Wand uses {MAGICK_VERSION.split(' https')[0]}; ", end="")
-    versions = ".".join(str(pyvips.version(part)) for part in range(3))
-    print(f"libvips {versions}; {os.cpu_count()} cores; {rounds} alternated rounds, ms: median (least to most)\n")
+    async def in_process(path: str, folder: str) -> None:
+        render(path, folder)
+
+    others, versions = peers()
+    ways: dict[str, Way] = dict(zip(OURS, (in_worker, in_process), strict=True)) | others
+    measurements = []
     with tempfile.TemporaryDirectory() as folder:
-        paths = pictures(Path(folder))
-        taken = await measure(ways, paths, folder, rounds)
-    print(f"| picture | {' | '.join(ways)} |\n|---|{'---|' * len(ways)}")
-    for title in paths:
-        cells = [taken[title, name] for name in ways]
-        print(
-            f"| {title} | "
-            + " | ".join(f"{statistics.median(c):.0f} ({min(c):.0f} to {max(c):.0f})" for c in cells)
-            + " |"
-        )
+        for title, path in (await asyncio.to_thread(pictures, Path(folder), quick=quick)).items():
+            taken = await alternated(rounds, {name: timed(way, path, folder) for name, way in ways.items()})
+            measurements += [
+                Measurement(f"{title}, {our}", "ms", taken[our], other, taken[other])
+                for our in OURS
+                for other in others
+            ]
+    return Report(
+        title="Image to renditions",
+        how=f"A display JPEG (≤ {DISPLAY} px) and a thumbnail ({THUMBNAIL} px) of the same files, {rounds} alternated"
+        f" rounds; {versions}. The peers neither check that the file is whole nor map tones.",
+        measurements=measurements,
+        limits="libvips does the work; what it adds is a check that the whole file decodes, and for 16-bit pictures the"
+        " look at all pixels that the tone mapping needs. A worker process costs about a millisecond.",
+    )
+
+
+def timed(way: Way, path: str, folder: str) -> Callable[[], Awaitable[float]]:
+    async def run() -> float:
+        start = time.perf_counter()
+        await way(path, folder)
+        return (time.perf_counter() - start) * 1000
+
+    return run
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    measure.main(bench)
