@@ -14,7 +14,7 @@ import asyncio
 import sys
 import zipfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -22,12 +22,6 @@ import httpx
 import pytest
 from pydicom.data import get_testdata_file
 
-import services.annotation.service
-import services.export.service
-import services.gateway.service
-import services.ingest.service
-import services.nlp.service
-import services.recommender.service
 from mitagger.client import AsyncClient
 from mitagger.client.errors import Busy, Failed, Missing, ServerFailed, Unreachable
 from mitagger.serve import MODELS
@@ -46,25 +40,18 @@ from shared.search.fts5 import Fts5Search
 from shared.service import Service
 from shared.sqlite import Database, Job
 from tests.support.images import png
-from tests.support.people import ANNOTATOR, PASSWORD, REVIEWER, exported, hired, until
-from tests.support.vocabularies import vocabularies
+from tests.support.people import exported, until
+from tests.support.system import composed, working
 from tests.support.work import Work, quiet
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
 
 SECONDS: Final = 180.0
-KEY: Final = "a key of this drill"
 MOST_IN_A_ROW: Final = 100  # starts that fail one after the other
 ROOT: Final = str(Path(__file__).parents[2])
 
 How: TypeAlias = Literal["died", "lost", "broken"]
 T = TypeVar("T")
-
-WORDS: Final = vocabularies(
-    UBERON=[("UBERON:1", "hippocampus", "LABEL", "anatomy"), ("UBERON:2", "femur", "LABEL", "anatomy")],
-    MONDO=[("MONDO:1", "fibrosis", "LABEL", "disease"), ("MONDO:2", "hypertension", "LABEL", "disease")],
-    NCIT=[("NCIT:1", "western blot", "LABEL", "imaging"), ("NCIT:2", "ibuprofen", "LABEL", "pharmaceutical")],
-)
 
 
 class Died(BaseException):
@@ -184,19 +171,9 @@ class Process:
         blobs = MortalBlobs(f"file://{self._folder / 'blobs'}", scratch=self._folder / "scratch", meet=self._meet)
         blobs.sweep()
         engine = Engine(documents, self._bus, search, blobs, Signer(b"k" * 32))
-        behind: list[Service] = [
-            services.ingest.service.build(engine, workers=1),
-            services.nlp.service.build(engine),
-            services.recommender.service.build(engine, load=lambda: WORDS),
-            services.annotation.service.build(engine),
-            services.export.service.build(engine),
-        ]
-        gateway = services.gateway.service.build(engine, behind, upload_bytes=10_000_000, local_key=KEY)
-        self.app = gateway.app
-        for service in (*behind, gateway):
-            for subscription in service.subscriptions:
-                engine.bus.subscribe(subscription)
-        for service in (*behind, gateway):
+        everyone = composed(engine)
+        self.app = everyone[-1].app
+        for service in everyone:
             self._services.append(service)
             await service.start()
         await engine.bus.start()
@@ -293,18 +270,12 @@ async def lived(folder: Path, how: How | None) -> AsyncIterator[Site]:
     """A site, its people hired before anything fails."""
     folder.mkdir()
     site = Site(folder, None)
-    async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+    async with asyncio.TaskGroup() as group:
         life = group.create_task(site.live(), name="life")
-        clients = {}
-        for name, key in (("admin", KEY), (ANNOTATOR, ""), (REVIEWER, "")):
-            client = AsyncClient("http://site", key=key, transport=Wire(site))
-            clients[name] = await stack.enter_async_context(client)
-        staff = await hired(clients["admin"])
-        for name in (ANNOTATOR, REVIEWER):
-            await clients[name].sign_in(name, PASSWORD)
-        site.work = Work(clients, staff, folder, site.up, again=(Unreachable, Busy, ServerFailed, Failed))
-        site.fate.how = how
-        yield site
+        again = (Unreachable, Busy, ServerFailed, Failed)
+        async with working(folder, lambda: Wire(site), site.up, again) as site.work:
+            site.fate.how = how
+            yield site
         life.cancel()
 
 

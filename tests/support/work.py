@@ -14,6 +14,7 @@ from tests.support.images import png
 from tests.support.people import ANNOTATOR, REVIEWER, Staff, exported, until
 
 SECONDS: Final = 120.0
+AGAIN: Final = (Unreachable, Busy)  # what a client answers by sending the same again
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class Work:
         staff: Staff,
         data: Path,
         up: asyncio.Event,
-        again: tuple[type[ClientError], ...] = (Unreachable, Busy),
+        again: tuple[type[ClientError], ...] = AGAIN,
     ) -> None:
         """`again`: what they answer by sending the same again."""
         self.answers = 0

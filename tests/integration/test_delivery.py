@@ -1,0 +1,111 @@
+"""The log of a real run, delivered to fresh read models in any order, late and twice: one end state."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mitagger.client import AsyncClient
+from mitagger.client import models as m
+from mitagger.serve import MODELS
+from services.annotation import model as annotation
+from services.annotation.service import build as build_annotation
+from services.export.model import FigureRecord
+from services.export.service import build as build_export
+from shared.documents.port import Document
+from shared.engine import Engine
+from shared.events import EVENTS
+from shared.events.envelope import Event
+from shared.search.port import Query
+from tests.support.embedded import embedded
+from tests.support.people import until
+from tests.support.system import System, system
+
+DELIVERIES: Final = 20
+READ_MODELS: Final[tuple[type[Document], ...]] = (annotation.Figure, annotation.Recommendations, FigureRecord)
+
+
+async def _log(engine: Engine) -> list[Event]:
+    found, after = list[Event](), ""
+    while (page := await engine.bus.read(EVENTS, after=after)).events or page.cursor != after:
+        found += page.events
+        after = page.cursor
+    return found
+
+
+async def _run(running: System) -> list[Event]:
+    """Four figures tagged and reviewed, one corrected afterwards, one erased: every event, bodies included."""
+    work = running.work
+    await work.round()
+
+    async def figures(client: AsyncClient) -> list[m.Figure]:
+        return [figure async for figure in client.figures()]
+
+    by_name = {figure.external_id: figure for figure in await work.ask("admin", figures)}
+    corrected, erased = by_name["1-0"], by_name["1-1"]
+    await work.ask("admin", lambda c: c.change_figure(corrected.id, legend="Femur with fibrosis."))
+
+    async def revised() -> bool:
+        return (await work.ask("admin", lambda c: c.recommendations(corrected.id))).revision == 2
+
+    await until(revised, what="recommendations of the corrected legend")
+    await running.engine.bus.settled()
+    before = await _log(running.engine)
+    await work.ask("admin", lambda c: c.delete_figure(erased.id))
+    await running.engine.bus.settled()
+    known = {event.id for event in before}
+    return [*before, *(event for event in await _log(running.engine) if event.id not in known)]
+
+
+async def _left(engine: Engine) -> dict[str, Any]:
+    """Read models without `version`, which counts writes."""
+    documents = {
+        model.collection: [
+            document.model_dump(exclude={"version"})
+            for document in (await engine.documents.collection(model).find(limit=1000)).items
+        ]
+        for model in READ_MODELS
+    }
+    found = await engine.search.search(Query(provisional=True, limit=100))
+    entries = sorted((hit.entry.model_copy(update={"version": 0}) for hit in found.hits), key=lambda entry: entry.id)
+    return {**documents, "index": entries, "facets": found.facets}
+
+
+async def _delivered(folder: Path, batches: Sequence[Sequence[Event]]) -> dict[str, Any]:
+    async with embedded(folder, MODELS) as engine:
+        exporting = build_export(engine)
+        subscriptions = [*build_annotation(engine).subscriptions, *exporting.subscriptions]
+        for batch in batches:
+            for subscription in subscriptions:
+                if type(batch[0]) in subscription.topics:
+                    await subscription.handler(batch)
+        return await _left(engine)
+
+
+def _in_batches(events: Sequence[Event], chance: random.Random) -> list[list[Event]]:
+    """As polls give them: one topic each, of random lengths."""
+    batches: list[list[Event]] = []
+    for event in events:
+        if batches and type(batches[-1][0]) is type(event) and chance.random() < 0.7:
+            batches[-1].append(event)
+        else:
+            batches.append([event])
+    return batches
+
+
+async def test_any_order_of_delivery_leaves_what_the_run_left(tmp_path: Path) -> None:
+    async with system(tmp_path / "run") as running:
+        log = await _run(running)
+        left = await _left(running.engine)
+    assert {type(event) for event in log} == set(EVENTS)
+    assert [len(left[model.collection]) for model in READ_MODELS] == [3, 3, 3]
+    assert await _delivered(tmp_path / "in order", [[event] for event in log]) == left
+    for seed in range(DELIVERIES):
+        chance = random.Random(seed)
+        events = [event for event in log for _ in range(chance.choice((1, 1, 2, 3)))]
+        chance.shuffle(events)
+        if seed % 2:  # long batches: sorted by topic, the topics in random order
+            order = list(EVENTS)
+            chance.shuffle(order)
+            events.sort(key=lambda event: order.index(type(event)))
+        assert await _delivered(tmp_path / str(seed), _in_batches(events, chance)) == left, f"seed {seed}"
