@@ -112,7 +112,8 @@ async def bench(quick: bool) -> Report:
         title="Upload to recommendations",
         how=f"{rounds} rounds of {count} distinct 1024×1024 RGB PNGs with legends of {legends()[0]}, {A_SECOND} a"
         f" second on schedule (open loop), by `POST /api/v1/figures`; until `{TOPIC}` arrives on the event"
-        " stream. The sender shares the machine with the server. After each round, the peer does the same files one after the other.",
+        " stream. The sender shares the machine with the server. After each round, the peer does the same files one"
+        " after the other.",
         measurements=[line(50), line(95, GOAL), line(99)],
         limits="Rendering the picture is most of it. The rest is the body's way to the disk, three commits that each"
         " wait for the disk (figure, tokens, recommendations), and waiting for a core where figures overlap.",
