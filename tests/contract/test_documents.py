@@ -1,7 +1,10 @@
-"""What every documents engine promises. Engines are listed once, in `store`."""
+"""What every documents engine promises. Engines are listed once, in `store`. On MongoDB events come out by way of the
+outbox and its relay."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import base64
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +13,7 @@ import pytest
 
 from shared.bus.log import EventLog
 from shared.bus.sqlite import SqliteBus
-from shared.documents.port import Collection, Document, In, Index, Range
+from shared.documents.port import Document, Documents, In, Index, Range
 from shared.documents.sqlite import SqliteDocuments
 from shared.errors import Conflict, Duplicate, Erased, Invalid, NotFound
 from shared.events.image import ImageDeleted
@@ -34,24 +37,41 @@ class Specimen(Document):
 class Store:
     """One engine: a collection, and the events that came out of it."""
 
-    def __init__(self, collection: Collection[Specimen], bus: SqliteBus) -> None:
-        self.specimens = collection
+    def __init__(self, documents: Documents, bus: SqliteBus, relay: Callable[[], Awaitable[None]]) -> None:
+        self.documents = documents
+        self.specimens = documents.collection(Specimen)
         self._bus = bus
+        self._relay = relay
 
     async def events(self) -> list[str]:
+        await self._relay()
         return [event.figure for event in (await self._bus.read([ImageDeleted])).events]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("mongodb", marks=pytest.mark.servers)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    database = Database(tmp_path / "store.sqlite")
-    await database.open()
-    log = EventLog()
-    documents, bus = SqliteDocuments(database, log), SqliteBus(database, log)
-    await documents.prepare([Specimen])
-    await bus.prepare()
-    yield Store(documents.collection(Specimen), bus)
-    await database.close()
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(tmp_path / "store.sqlite")
+        await database.open()
+        stack.push_async_callback(database.close)
+        log = EventLog()
+        bus = SqliteBus(database, log)
+        await bus.prepare()
+        if request.param == "sqlite":
+            embedded = SqliteDocuments(database, log)
+            await embedded.prepare([Specimen])
+            yield Store(embedded, bus, lambda: asyncio.sleep(0))
+        else:
+            # Tests of the embedded engines need neither a server nor its driver.
+            from shared.documents.mongo import MongoDocuments
+            from shared.documents.outbox import Relay
+            from tests.support.servers import mongo
+
+            there = await stack.enter_async_context(mongo.database(request.getfixturevalue("mongodb")))
+            relay = Relay(there, bus, [Specimen])
+            distributed = MongoDocuments(there, relay.wake)
+            await distributed.prepare([Specimen])
+            yield Store(distributed, bus, relay.sweep)
 
 
 def fact(figure: str, revision: int = 1) -> ImageDeleted:
@@ -222,7 +242,19 @@ async def test_pages_go_down_as_well(store: Store) -> None:
     assert [s.revision for s in first.items + second.items] == [4, 3, 2, 1]
 
 
-@pytest.mark.parametrize("cursor", ["", "nonsense", "W10=", "bnVsbA==", "é"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "nonsense", "W10=", "bnVsbA==", "é"]
+    + [
+        base64.urlsafe_b64encode(json.encode()).decode()
+        for json in (
+            '[["revision"], [1000000000000000000000, "a"]]',
+            '[["revision"], [1, "\\ud800"]]',
+            '[["revision"], [1e999, "a"]]',
+            "[" * 20_000,
+        )
+    ],
+)
 async def test_a_foreign_cursor_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(Invalid):
         await store.specimens.find(sort=["revision"], after=cursor)

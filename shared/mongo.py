@@ -1,0 +1,79 @@
+"""MongoDB: how we connect to it, and what its errors mean to us."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    OperationFailure,
+    WriteConcernError,
+)
+
+from shared.errors import DeadlineExceeded, Invalid, TooLarge, Unavailable
+
+DEPENDENCY: Final = "documents"
+DATABASE: Final = "mitagger"  # where the URL names none
+# "The maximum BSON document size is 16 mebibytes" (MongoDB manual, Limits and Thresholds).
+MAX_DOCUMENT_BYTES: Final = 16 << 20
+SELECT_MILLISECONDS: Final = 5_000  # until a server that does not answer is Unavailable
+ANSWER_MILLISECONDS: Final = 20_000  # for one operation, all its retries included
+
+_REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError (the same, in Atlas)
+_TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # a document after an update: body and waiting events together
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+    """The database that a `mongodb://` or `mongodb+srv://` URL names. Connects with the first operation.
+
+    Raises Invalid when the URL is not one (it is not repeated: it may hold a password).
+    """
+    try:
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            url, appname="mitagger", serverSelectionTimeoutMS=SELECT_MILLISECONDS, timeoutMS=ANSWER_MILLISECONDS
+        )
+        name = client.get_default_database(DATABASE).name
+    except (ConfigurationError, ValueError, TypeError):  # InvalidURI is a ConfigurationError
+        raise Invalid(
+            "MITAGGER_DOCUMENTS is not a MongoDB URL.",
+            field="documents",
+            remedy="Write mongodb://host:27017/name; escape special characters of user and password.",
+        ) from None
+    async with client:
+        yield client.get_database(name, write_concern=WriteConcern("majority", j=True))
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Errors of the driver and the server, as ours."""
+    try:
+        yield
+    except (ConnectionFailure, WriteConcernError) as error:  # not primary and most time-outs are ConnectionFailures
+        raise Unavailable(DEPENDENCY, f"MongoDB does not answer ({type(error).__name__}).") from error
+    except ExecutionTimeout as error:
+        raise DeadlineExceeded("MongoDB took longer than allowed.") from error
+    except DocumentTooLarge as error:
+        raise too_large() from error
+    except (BSONError, OverflowError, UnicodeError) as error:
+        raise Invalid(f"MongoDB cannot hold this value ({type(error).__name__}).") from error
+    except OperationFailure as error:
+        if error.code in _REFUSED:
+            remedy = "Look at the user, the password and the rights in MITAGGER_DOCUMENTS."
+            raise Unavailable(DEPENDENCY, "MongoDB refuses these credentials.", remedy=remedy) from error
+        if error.code in _TOO_LARGE:
+            raise Unavailable("bus", "Too many events of this document wait to be sent.") from error
+        raise
+
+
+def too_large() -> TooLarge:
+    """The error for a document that MongoDB cannot hold."""
+    return TooLarge(
+        f"The document would have more than {MAX_DOCUMENT_BYTES:,} bytes.", remedy="Make it smaller, or two of it."
+    )

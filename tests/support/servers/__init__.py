@@ -1,0 +1,1 @@
+"""Real servers for the tests: a URL in the environment, else Docker, else packages."""
