@@ -274,7 +274,7 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
         article=draft.article.reference(),
         label=row.label,
         legend=row.legend,
-        legend_kind="legend" if row.legend else "none",
+        legend_kind=draft.new.kind if row.legend else "none",
         language=row.language,
         picture=draft.picture,
         technical=draft.technical,

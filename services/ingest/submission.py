@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -17,10 +17,12 @@ _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class NewFigure:
-    """A figure to come in. `upload` is the content hash of its image, null where it has none."""
+    """A figure to come in. `upload` is the content hash of its image, null where it has none; `kind` is what its text
+    is, if it has one."""
 
     row: Row
     upload: str | None = None
+    kind: LegendKind = "legend"
 
 
 class Correction(BaseModel):
@@ -52,7 +54,14 @@ def submitted(values: Mapping[str, Any], number: int) -> NewFigure:
             field="upload",
             remedy="Upload the file first (POST /api/v1/uploads), or leave the file out.",
         )
-    return NewFigure(row, upload)
+    kind: Any = values.get("legend_kind") or "legend"
+    if kind not in get_args(LegendKind):
+        raise Invalid(
+            "That is no kind of legend.", field="legend_kind", remedy=f"One of: {', '.join(get_args(LegendKind))}."
+        )
+    if kind == "none" and row.legend:
+        raise Invalid("There is a legend.", field="legend_kind", remedy="Leave legend_kind out, or the legend.")
+    return NewFigure(row, upload, kind)
 
 
 def corrected(figure: Figure, correction: Correction) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from tests.support.system import system
 async def test_a_corrected_legend_gets_new_recommendations_of_its_revision(tmp_path: Path) -> None:
     async with system(tmp_path) as running:
         work, bus = running.work, running.engine.bus
-        fields = {"collection": "c", "label": "Figure 1", "legend": "Femur without fibrosis."}
-        figure = await work.ask("admin", lambda c: c.create_figure(**fields))
+        legend = "Femur without fibrosis."
+        figure = await work.ask("admin", lambda c: c.create_figure(collection="c", label="Figure 1", legend=legend))
         await until(lambda: work.recommended(figure.id), what="recommendations")
         first = await work.ask("admin", lambda c: c.recommendations(figure.id))
         assert {(item.curie, item.assertion) for item in first.items} == {

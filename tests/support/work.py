@@ -46,6 +46,7 @@ class Work:
         self._data = data
         self._up = up
         self._again = again
+        self._not_yet: tuple[type[ClientError], ...] = (Missing, *again)
 
     async def ask(self, who: str, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """What `who` is answered, however often it takes."""
@@ -118,7 +119,7 @@ class Work:
         await self._up.wait()
         try:
             return (await self._clients["admin"].recommendations(figure)).state != "pending"
-        except (Missing, *self._again):
+        except self._not_yet:
             return False
 
     async def _decide(self, sheet: m.Assignment, decision: Mapping[str, Any]) -> m.Assignment:
