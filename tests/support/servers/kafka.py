@@ -96,6 +96,7 @@ def main(folder: Path) -> None:
         with open(folder / "users", "a", encoding="utf-8") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
     shutil.rmtree(folder, ignore_errors=True)
+    Path(f"{folder}.lock").unlink(missing_ok=True)
 
 
 def properties(port: int, controller: int, logs: str) -> dict[str, str]:

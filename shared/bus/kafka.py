@@ -1,0 +1,307 @@
+"""The distributed bus: Apache Kafka (4.0 or newer), by aiokafka."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+)
+from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, import-not-found, unused-ignore]
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+from shared.bus.kafka_group import GroupMember, Record
+from shared.bus.kafka_records import Origin, attributes, cursor, headers, letter, letter_headers, positions
+from shared.bus.port import DeadLetter, Progress, Slice, Subscription
+from shared.bus.topics import begin, dead_topic, partitions, retry_topic
+from shared.errors import Invalid, NotFound, Unavailable
+from shared.events import EVENTS
+from shared.events.envelope import Event
+
+# Kafka's own bound of a request, 1 MiB, of which an event takes at most 900 kB (envelope.py).
+MAX_REQUEST_BYTES: Final = 1 << 20
+REQUEST_SECONDS: Final = 20
+READ_SECONDS: Final = 30
+POLL_MS: Final = 500
+SETTLE_SECONDS: Final = 0.02
+
+logger = structlog.get_logger()
+
+
+class KafkaBus:
+    """Implements `shared.bus.port.Bus` for one process of many. `prefix` keeps installations on one cluster apart.
+
+    Two promises of the port Kafka cannot keep: `forget` drops dead letters only, records live out their retention;
+    and a cursor of `read` holds for the topics that it was given for.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "") -> None:
+        """`url` is kafka://host:port, or several of them: kafka://one:9092,two:9092. Raises Invalid."""
+        self._servers = servers(url)
+        self._prefix = prefix
+        self._members: list[GroupMember] = []
+        self._producer: Any = None
+        self._admin: Any = None
+        self._observer: Any = None
+        self._stopping = asyncio.Event()
+
+    async def open(self) -> None:
+        """Connects, and creates the event topics that are missing. Raises Unavailable."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=REQUEST_SECONDS * 1000)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._servers,
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=MAX_REQUEST_BYTES,
+            request_timeout_ms=REQUEST_SECONDS * 1000,
+        )
+        observer = AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False)
+        try:
+            await admin.start()
+            self._admin = admin
+            await producer.start()
+            self._producer = producer
+            await observer.start()
+            self._observer = observer
+        except KafkaError as error:
+            for client in (observer, producer):
+                await client.stop()
+            await admin.close()
+            raise _unavailable(error) from error
+        await begin(admin, self._servers, (), prefix=self._prefix)
+
+    async def close(self) -> None:
+        if self._observer is not None:
+            await self._observer.stop()
+            await self._producer.stop()
+            await self._admin.close()
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        records = [(event.topic, event.figure, event.body(), headers(event.attributes())) for event in events]
+        await self._send([(topic, key.encode(), body, head) for topic, key, body, head in records])
+
+    def subscribe(self, subscription: Subscription) -> None:
+        self._members.append(GroupMember(self._servers, self._prefix, subscription, self._bury))
+
+    async def start(self) -> None:
+        """Creates the groups' own topics where missing, and joins the groups. Raises Unavailable."""
+        self._stopping.clear()
+        subscriptions = [member.subscription for member in self._members]
+        await begin(self._admin, self._servers, subscriptions, prefix=self._prefix)
+        try:
+            await asyncio.gather(*(member.start() for member in self._members))
+        except KafkaError as error:
+            raise _unavailable(error) from error
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        await asyncio.gather(*(member.stop() for member in self._members))
+
+    async def tail(
+        self, topics: Sequence[type[Event]], *, after: str | None = None
+    ) -> AsyncIterator[tuple[str, Event]]:
+        known = None if after is None else positions(after)
+        async with self._reading([event.topic for event in topics]) as (consumer, ends):
+            at = ends if known is None else self._resumed(known, ends)
+            for where, offset in at.items():
+                consumer.seek(where, offset)
+            while not self._stopping.is_set():
+                for where, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+                    for record in records:
+                        at[where] = record.offset + 1
+                        event = self._event(record)
+                        if event is not None:
+                            yield self._cursor(at), event
+
+    async def read(self, topics: Sequence[type[Event]], *, after: str = "", limit: int = 100) -> Slice:
+        known = positions(after) if after else {}
+        async with self._reading([event.topic for event in topics]) as (consumer, ends):
+            at = self._resumed(known, ends)
+            records = await _collect(consumer, at, ends, limit)
+            found = [event for event in map(self._event, records) if event is not None]
+            return Slice(found, self._cursor(at))
+
+    async def progress(self) -> list[Progress]:
+        """Of this process's groups, all their copies together. Raises Unavailable."""
+        try:
+            return [each for member in self._members for each in await self._progress_of(member)]
+        except KafkaError as error:
+            raise _unavailable(error) from error
+
+    async def settled(self, *, timeout: float = 30.0) -> None:
+        async with asyncio.timeout(timeout):
+            while any(each.behind for each in await self.progress()):
+                await asyncio.sleep(SETTLE_SECONDS)
+
+    async def dead_letters(self, *, group: str = "", limit: int = 100) -> list[DeadLetter]:
+        letters = [each for each in (await self._letters()).values() if group in ("", each.group)]
+        return sorted(letters, key=lambda each: (each.died_at, each.id), reverse=True)[:limit]
+
+    async def dead_letter(self, id: str) -> DeadLetter:
+        found = (await self._letters()).get(id)
+        if found is None:
+            raise NotFound("There is no such dead letter.", remedy="List them: mitagger dead-letters list")
+        return found
+
+    async def replay(self, ids: Sequence[str]) -> int:
+        letters = await self._letters()
+        found = [letters[id] for id in dict.fromkeys(ids) if id in letters]
+        # First the retry, then the letter: what dies between is retried twice, never lost.
+        await self._send(
+            [
+                (
+                    retry_topic(each.topic, each.group),
+                    each.attributes.get("subject", "").encode(),
+                    each.body,
+                    headers(each.attributes),
+                )
+                for each in found
+            ]
+        )
+        await self._drop(found)
+        return len(found)
+
+    async def forget(self, figures: Sequence[str]) -> None:
+        """Drops the dead letters of erased figures. Their other records live out their topic's retention."""
+        erased = set(figures)
+        await self._drop(
+            [each for each in (await self._letters()).values() if each.attributes.get("subject") in erased]
+        )
+
+    async def _send(self, records: Sequence[tuple[str, bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
+        """Durable on all in-sync replicas when it returns. Raises Unavailable."""
+        try:
+            sent = [
+                await self._producer.send(self._prefix + topic, body, key=key, headers=head)
+                for topic, key, body, head in records
+            ]
+            await asyncio.gather(*sent)
+        except KafkaError as error:
+            raise _unavailable(error) from error
+
+    async def _bury(self, dead: DeadLetter, origin: Origin) -> None:
+        topic = dead_topic(dead.topic, dead.group)
+        await self._send([(topic, dead.id.encode(), dead.body, letter_headers(dead, origin))])
+
+    async def _drop(self, letters: Sequence[DeadLetter]) -> None:
+        await self._send([(dead_topic(each.topic, each.group), each.id.encode(), None, []) for each in letters])
+
+    async def _letters(self) -> dict[str, DeadLetter]:
+        """All dead letters by id: of each key the newest record, unless that is empty. Raises Unavailable."""
+        found: dict[str, DeadLetter] = {}
+        try:
+            there = [name for name in await self._admin.list_topics() if name.endswith(".dead")]
+        except KafkaError as error:
+            raise _unavailable(error) from error
+        ours = [name.removeprefix(self._prefix) for name in there if name.startswith(self._prefix)]
+        if not ours:
+            return found
+        async with self._reading(ours) as (consumer, ends):
+            for record in await _collect(consumer, self._resumed({}, ends), ends):
+                id = (record.key or b"").decode(errors="replace")
+                found.pop(id, None)
+                if record.value is not None:
+                    with contextlib.suppress(Invalid):  # somebody else's record
+                        found[id] = letter(id, record.headers, record.value)
+        return found
+
+    async def _progress_of(self, member: GroupMember) -> list[Progress]:
+        group = member.subscription.group
+        names = {
+            self._prefix + name: name
+            for event in member.subscription.topics
+            for name in (event.topic, retry_topic(event.topic, group))
+        }
+        where = await partitions(self._admin, list(names))
+        committed = await self._admin.list_consumer_group_offsets(self._prefix + group)
+        first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
+        behind = dict.fromkeys(names, 0)
+        for each in where:
+            start = max(committed[each].offset, first[each]) if each in committed else first[each]
+            behind[each.topic] += max(0, ends[each] - start)
+        found = []
+        for topic, name in names.items():
+            held = [each for each in member.held() if each.where.topic == topic]
+            moved = max((each.moved_at for each in held if each.moved_at), default=None)
+            waiting = member.stopped_because or next((each.waiting_for for each in held if each.waiting_for), "")
+            if behind[topic] or not name.endswith(".retry"):
+                found.append(Progress(group, name, behind[topic], moved, waiting))
+        return found
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, topics: Sequence[str]) -> AsyncIterator[tuple[Any, dict[Any, int]]]:
+        """A consumer without a group on all partitions of these topics, and their ends as of now."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            request_timeout_ms=REQUEST_SECONDS * 1000,
+        )
+        try:
+            await consumer.start()
+            where = await partitions(self._admin, [self._prefix + topic for topic in topics])
+            consumer.assign(where)
+            yield consumer, dict(await consumer.end_offsets(where))
+        except KafkaError as error:
+            raise _unavailable(error) from error
+        finally:
+            await consumer.stop()
+
+    def _resumed(self, known: Mapping[tuple[str, int], int], ends: Mapping[Any, int]) -> dict[Any, int]:
+        """Where to go on. A partition that a cursor does not know yet begins with its oldest record."""
+        return {
+            each: min(known.get((each.topic.removeprefix(self._prefix), each.partition), 0), end)
+            for each, end in ends.items()
+        }
+
+    def _cursor(self, at: Mapping[Any, int]) -> str:
+        return cursor({(each.topic.removeprefix(self._prefix), each.partition): offset for each, offset in at.items()})
+
+    def _event(self, record: Record) -> Event | None:
+        """None for what is no event of ours: a reader goes on, where a group would dead-letter it."""
+        name = record.topic.removeprefix(self._prefix)
+        try:
+            return next(event for event in EVENTS if event.topic == name).decode(
+                attributes(record.headers), record.value or b""
+            )
+        except Invalid as error:
+            where = f"{record.topic}/{record.partition}/{record.offset}"
+            logger.warning("not an event", where=where, error=str(error))
+            return None
+
+
+async def _collect(
+    consumer: Any, at: dict[Any, int], ends: Mapping[Any, int], limit: int | None = None
+) -> list[Record]:
+    """The records from `at` to `ends`, at most `limit`; `at` moves along. Raises Unavailable."""
+    found: list[Record] = []
+    for where, offset in at.items():
+        consumer.seek(where, offset)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            while any(at[where] < end for where, end in ends.items()) and (limit is None or len(found) < limit):
+                left = None if limit is None else limit - len(found)
+                for records in (await consumer.getmany(timeout_ms=POLL_MS, max_records=left)).values():
+                    found.extend(records)
+                for where in at:
+                    at[where] = await consumer.position(where)
+    except TimeoutError as error:
+        raise Unavailable("kafka", "Kafka sends no records.") from error
+    return found
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable("kafka", f"Kafka does not answer: {type(error).__name__}.", remedy="Is MITAGGER_BUS right?")
+
+
+def servers(url: str) -> list[str]:
+    """["host:port", ...] of kafka://host:port,host:port. Raises Invalid."""
+    parts = urlsplit(url)
+    found = parts.netloc.split(",")
+    if parts.scheme != "kafka" or not all(found) or parts.path.strip("/") or parts.query or "@" in parts.netloc:
+        raise Invalid("That is no address of Kafka.", field="bus", remedy="Write kafka://host:port[,host:port].")
+    return [each if ":" in each else f"{each}:9092" for each in found]
