@@ -103,7 +103,7 @@ async def if_match(header: Annotated[str | None, Header(alias="If-Match")] = Non
     if header is None or header.strip() == "*":
         return None
     text = header.strip().removeprefix("W/").strip('"')
-    if not text.isdigit() or len(text) > 18:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise Invalid(
             "If-Match must hold the ETag that you got.", field="If-Match", remedy='Send it as it came, like "3".'
         )
@@ -164,8 +164,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 class BoundedBody:
-    """ASGI middleware: reads the body before the door does, at most `limit` bytes, and answers 413 above. Paths in
-    `streaming` are left to doors that have bounds of their own."""
+    """ASGI middleware: reads the body before the door does, at most `limit` bytes, and answers 413 above. What is
+    posted to paths in `streaming` is left to doors that have bounds of their own."""
 
     def __init__(self, app: ASGIApp, limit: int = MAX_JSON_BYTES, streaming: frozenset[str] = frozenset()) -> None:
         self._app = app
@@ -173,7 +173,7 @@ class BoundedBody:
         self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._streaming:
+        if scope["type"] != "http" or (scope["method"] == "POST" and scope["path"] in self._streaming):
             await self._app(scope, receive, send)
             return
         body = bytearray()

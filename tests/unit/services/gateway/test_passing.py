@@ -1,8 +1,11 @@
 """What the gateway passes on, and what it does not."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from services.gateway.routes import ROUTES
+from shared.http import MAX_JSON_BYTES
 from tests.unit.services.gateway.conftest import Installation
 
 
@@ -35,6 +38,21 @@ async def test_problems_pass_unchanged_and_cookies_of_services_do_not(installati
         assert problem.headers["content-type"] == "application/problem+json"
         assert problem.json()["difference"] == {"version": {"yours": 1, "theirs": 2}}
         assert "set-cookie" not in (await browser.get("/api/v1/figures")).headers
+
+
+async def test_what_is_no_upload_is_read_no_further_than_its_bound(installation: Installation) -> None:
+    taken = 0
+
+    async def large() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(3 * MAX_JSON_BYTES // 100_000):
+            taken += 100_000
+            yield bytes(100_000)
+
+    async with installation.signed_in() as browser:
+        answer = await browser.request("GET", "/api/v1/figures", content=large())
+    assert answer.status_code == 413
+    assert taken <= MAX_JSON_BYTES + 100_000
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
