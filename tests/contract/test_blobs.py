@@ -92,5 +92,15 @@ async def test_what_is_no_content_hash_is_refused(blobs: Blobs, name: str) -> No
 
 async def test_a_sweep_removes_what_a_killed_process_left(blobs: Blobs, tmp_path: Path) -> None:
     (tmp_path / "scratch" / "upload-123").write_bytes(b"half")
-    assert blobs.sweep() == 1
+    (tmp_path / "scratch" / "folder-123").mkdir()
+    (tmp_path / "scratch" / "folder-123" / "display.jpg").write_bytes(b"half")
+    assert blobs.sweep() == 2
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_a_scratch_folder_is_gone_afterwards(blobs: Blobs) -> None:
+    with blobs.folder() as folder:
+        (folder / "picture").write_bytes(b"picture")
+        kept = await blobs.put_file(folder / "picture")
+    assert not folder.exists()
+    assert await blobs.read(kept.sha256) == b"picture"

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -88,3 +89,25 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_text("not a database at all, but long enough to look at" * 100)
     with pytest.raises(Invalid):
         await Database(path).open()
+
+
+async def test_readers_that_are_given_up_keep_nobody_from_reading(database: Database) -> None:
+    release = threading.Event()
+    given_up = [asyncio.create_task(database.read(lambda connection: release.wait(20))) for _ in range(4)]
+    await asyncio.sleep(0)
+    for task in given_up:
+        task.cancel()
+    await asyncio.gather(*given_up, return_exceptions=True)
+    waiting = asyncio.create_task(database.read(lambda connection: 7))
+    asyncio.get_running_loop().call_later(0.05, release.set)
+    assert await asyncio.wait_for(waiting, 10) == 7
+
+
+async def test_a_write_after_closing_began_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.sqlite")
+    await database.open()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(database.write(lambda connection: 7), 10)
+    await closing
