@@ -54,22 +54,21 @@ async def bring(
 
 async def _send(client: AsyncClient, bundle: Bundle, batch: Sequence[Row], brought: Brought) -> None:
     uploads = await asyncio.gather(*(_upload(client, bundle, row) for row in batch))
-    sent = []
+    sent, unread = [], dict[int, Problem]()
     for row, upload in zip(batch, uploads, strict=True):
+        values = row.model_dump(exclude={"number"}, exclude_defaults=True)
         if isinstance(upload, Problem):
-            brought.rejected += 1
-            brought.problems.append(upload)
-        else:
-            values = row.model_dump(exclude={"number"}, exclude_defaults=True)
-            sent.append({**values, "row": row.number, "upload": upload})
-    if not sent:
-        return
+            # Sent all the same, so that the server counts it; it refuses a file that did not come.
+            unread[row.number], upload = upload, None
+        sent.append({**values, "row": row.number, "upload": upload})
     files = {row.number: row.file for row in batch}
     for result in await client.import_rows(brought.job, sent):
         brought.created += result.status == "created"
         brought.existing += result.status == "existing"
         brought.rejected += result.status == "rejected"
-        if result.problem is not None:
+        if result.row in unread:
+            brought.problems.append(unread[result.row])
+        elif result.problem is not None:
             brought.problems.append(
                 Problem(
                     result.problem.detail,

@@ -16,7 +16,7 @@ from services.recommender.model import Generation
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.engine import Engine
-from shared.errors import Unavailable
+from shared.errors import TransientError, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted
 from shared.events.legend import LegendTokenized
@@ -24,6 +24,7 @@ from shared.http import door
 from shared.vocabulary.artefact import Vocabularies
 
 CURRENT = "current"
+RETRY_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -65,9 +66,16 @@ class Recommender:
     async def _prepare(self) -> None:
         try:
             vocabularies = await asyncio.to_thread(self._load)
+            await self._use(vocabularies)
+        except TransientError:
+            log.exception("vocabularies wait")
+            await asyncio.sleep(RETRY_SECONDS)
+            await self._prepare()
         except Exception:
             log.exception("vocabularies cannot be loaded")
             raise
+
+    async def _use(self, vocabularies: Vocabularies) -> None:
         annotator = LocalAnnotator(vocabularies)
         generation = await self._generations.update(
             CURRENT,
