@@ -22,8 +22,8 @@ DEPENDENCY: Final = "documents"
 DATABASE: Final = "mitagger"  # where the URL names none
 # "The maximum BSON document size is 16 mebibytes" (MongoDB manual, Limits and Thresholds).
 MAX_DOCUMENT_BYTES: Final = 16 << 20
-SELECT_MILLISECONDS: Final = 5_000  # until a server that does not answer is Unavailable
-ANSWER_MILLISECONDS: Final = 20_000  # for one operation, all its retries included
+CONNECT_MILLISECONDS: Final = 5_000  # until a server that is not there is Unavailable
+ANSWER_MILLISECONDS: Final = 20_000  # until one that does not answer is
 
 _REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError (the same, in Atlas)
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # a document after an update: body and waiting events together
@@ -37,7 +37,12 @@ async def connected(url: str) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
     """
     try:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-            url, appname="mitagger", serverSelectionTimeoutMS=SELECT_MILLISECONDS, timeoutMS=ANSWER_MILLISECONDS
+            url,
+            appname="mitagger",
+            serverSelectionTimeoutMS=CONNECT_MILLISECONDS,
+            connectTimeoutMS=CONNECT_MILLISECONDS,
+            waitQueueTimeoutMS=CONNECT_MILLISECONDS,
+            socketTimeoutMS=ANSWER_MILLISECONDS,
         )
         name = client.get_default_database(DATABASE).name
     except (ConfigurationError, ValueError, TypeError):  # InvalidURI is a ConfigurationError

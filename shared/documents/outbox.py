@@ -100,7 +100,7 @@ class Relay:
                 await self.sweep(names)
             except Exception as error:
                 self.waiting_for = error.dependency if isinstance(error, Unavailable) else DEPENDENCY
-                logger.warning("outbox_relay_waits", dependency=self.waiting_for, error=type(error).__name__)
+                logger.warning("outbox relay waits", dependency=self.waiting_for, error=type(error).__name__)
                 names = None
                 await _within(DEPENDENCY_SECONDS, self._stopping)
                 continue
@@ -156,7 +156,7 @@ class Relay:
         except Exception as error:
             refused = waiting[len(sent)]
             logger.error(
-                "outbox_event_refused", topic=refused["topic"], event=refused["id"], error=type(error).__name__
+                "event cannot be sent", topic=refused["topic"], event_id=refused["id"], error=type(error).__name__
             )
             return _Outcome(sent, error)
         return _Outcome(sent)

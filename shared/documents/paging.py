@@ -26,8 +26,15 @@ def cursor_values(cursor: str, sort: Sequence[str]) -> list[Any]:
     """The values that `cursor` was made of. Raises Invalid when it is not one of this sort."""
     try:
         of, values = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        if of == list(sort) and len(values) == len(sort) + 1 and all(isinstance(v, str | int | float) for v in values):
+        if of == list(sort) and len(values) == len(sort) + 1 and all(map(_storable, values)):
             return list(values)
     except (ValueError, TypeError, RecursionError, binascii.Error):
         pass
     raise Invalid("That cursor is not one of this list.", field="cursor", remedy="Start again without one.")
+
+
+def _storable(value: object) -> bool:
+    """Whether a document can hold it: a number of 64 bits, or text without half surrogates."""
+    if isinstance(value, str):
+        return not any("\ud800" <= sign <= "\udfff" for sign in value)
+    return isinstance(value, int | float) and abs(value) < 1 << 63
