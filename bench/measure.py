@@ -10,10 +10,10 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -92,20 +92,16 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {_processor()}{memory}, {platform.system()}, Python {platform.python_version()}"
 
 
-def main(bench: Callable[[bool], Awaitable[Report]]) -> None:
+def main(bench: Callable[[bool], Coroutine[Any, Any, Report]]) -> None:
     """Runs the bench and prints its table. `bench` gets whether a smoke run is enough."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
     parser.add_argument("--json", type=Path, help="also write the report to this file")
     given = parser.parse_args()
-    report = asyncio.run(_run(bench, quick=given.quick))
+    report = asyncio.run(bench(given.quick))
     print(f"{machine()}\n\n## {report.title}\n\n{report.how}\n\n{report.markdown()}")
     if given.json:
         given.json.write_text(report.json(), encoding="utf-8")
-
-
-async def _run(bench: Callable[[bool], Awaitable[Report]], *, quick: bool) -> Report:
-    return await bench(quick)
 
 
 def _spread(values: Sequence[float], unit: str) -> str:
