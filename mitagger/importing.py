@@ -59,8 +59,8 @@ async def _send(client: AsyncClient, bundle: Bundle, batch: Sequence[Row], broug
         values = row.model_dump(exclude={"number"}, exclude_defaults=True)
         if isinstance(upload, Problem):
             # Sent all the same, so that the server counts it; it refuses a file that did not come.
-            unread[row.number], upload = upload, None
-        sent.append({**values, "row": row.number, "upload": upload})
+            unread[row.number] = upload
+        sent.append({**values, "row": row.number, "upload": None if row.number in unread else upload})
     files = {row.number: row.file for row in batch}
     for result in await client.import_rows(brought.job, sent):
         brought.created += result.status == "created"

@@ -64,16 +64,15 @@ class Recommender:
             await asyncio.gather(self._loading, return_exceptions=True)
 
     async def _prepare(self) -> None:
-        try:
-            vocabularies = await asyncio.to_thread(self._load)
-            await self._use(vocabularies)
-        except TransientError:
-            log.exception("vocabularies wait")
-            await asyncio.sleep(RETRY_SECONDS)
-            await self._prepare()
-        except Exception:
-            log.exception("vocabularies cannot be loaded")
-            raise
+        while self._vocabularies is None:
+            try:
+                await self._use(await asyncio.to_thread(self._load))
+            except TransientError:
+                log.exception("vocabularies wait")
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("vocabularies cannot be loaded")
+                raise
 
     async def _use(self, vocabularies: Vocabularies) -> None:
         annotator = LocalAnnotator(vocabularies)
