@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,20 +13,17 @@ from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-
     AIOKafkaProducer,
 )
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, import-not-found, unused-ignore]
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
 from shared.bus.kafka_group import GroupMember, Record
 from shared.bus.kafka_records import Origin, attributes, cursor, headers, letter, letter_headers, positions
 from shared.bus.port import DeadLetter, Progress, Slice, Subscription
-from shared.bus.topics import begin, dead_topic, partitions, retry_topic
-from shared.errors import Invalid, NotFound, Unavailable
+from shared.bus.topics import answering, begin, dead_topic, partitions, retry_topic
+from shared.errors import Invalid, NotFound
 from shared.events import EVENTS
 from shared.events.envelope import Event
 
 # Kafka's own bound of a request, 1 MiB, of which an event takes at most 900 kB (envelope.py).
 MAX_REQUEST_BYTES: Final = 1 << 20
-REQUEST_SECONDS: Final = 20
-READ_SECONDS: Final = 30
 POLL_MS: Final = 500
 SETTLE_SECONDS: Final = 0.02
 
@@ -47,38 +45,27 @@ class KafkaBus:
         self._producer: Any = None
         self._admin: Any = None
         self._observer: Any = None
+        self._opened = AsyncExitStack()
+        self._late: set[asyncio.Future[Any]] = set()
         self._stopping = asyncio.Event()
 
     async def open(self) -> None:
         """Connects, and creates the event topics that are missing. Raises Unavailable."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=REQUEST_SECONDS * 1000)
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers,
-            acks="all",
-            enable_idempotence=True,
-            max_request_size=MAX_REQUEST_BYTES,
-            request_timeout_ms=REQUEST_SECONDS * 1000,
-        )
-        observer = AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False)
-        try:
-            await admin.start()
-            self._admin = admin
-            await producer.start()
-            self._producer = producer
-            await observer.start()
-            self._observer = observer
-        except KafkaError as error:
-            for client in (observer, producer):
-                await client.stop()
-            await admin.close()
-            raise _unavailable(error) from error
-        await begin(admin, self._servers, (), prefix=self._prefix)
+        async with AsyncExitStack() as opened:
+            for client, end in (
+                (admin := AIOKafkaAdminClient(bootstrap_servers=self._servers), "close"),
+                (producer := _producer(self._servers), "stop"),
+                (observer := AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False), "stop"),
+            ):
+                opened.push_async_callback(getattr(client, end))
+                async with answering():
+                    await client.start()
+            self._admin, self._producer, self._observer = admin, producer, observer
+            await begin(admin, self._servers, (), prefix=self._prefix)
+            self._opened = opened.pop_all()
 
     async def close(self) -> None:
-        if self._observer is not None:
-            await self._observer.stop()
-            await self._producer.stop()
-            await self._admin.close()
+        await self._opened.aclose()
 
     async def publish(self, events: Sequence[Event]) -> None:
         records = [(event.topic, event.figure, event.body(), headers(event.attributes())) for event in events]
@@ -92,10 +79,8 @@ class KafkaBus:
         self._stopping.clear()
         subscriptions = [member.subscription for member in self._members]
         await begin(self._admin, self._servers, subscriptions, prefix=self._prefix)
-        try:
+        async with answering():
             await asyncio.gather(*(member.start() for member in self._members))
-        except KafkaError as error:
-            raise _unavailable(error) from error
 
     async def stop(self) -> None:
         self._stopping.set()
@@ -127,10 +112,8 @@ class KafkaBus:
 
     async def progress(self) -> list[Progress]:
         """Of this process's groups, all their copies together. Raises Unavailable."""
-        try:
+        async with answering():
             return [each for member in self._members for each in await self._progress_of(member)]
-        except KafkaError as error:
-            raise _unavailable(error) from error
 
     async def settled(self, *, timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
@@ -174,14 +157,17 @@ class KafkaBus:
 
     async def _send(self, records: Sequence[tuple[str, bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
         """Durable on all in-sync replicas when it returns. Raises Unavailable."""
-        try:
-            sent = [
-                await self._producer.send(self._prefix + topic, body, key=key, headers=head)
-                for topic, key, body, head in records
-            ]
-            await asyncio.gather(*sent)
-        except KafkaError as error:
-            raise _unavailable(error) from error
+        async with answering():
+            # What an earlier call gave up on is still being sent; it must not pile up while Kafka is away.
+            if self._late:
+                await asyncio.wait(self._late)
+            sent = []
+            for topic, key, body, head in records:
+                future = await self._producer.send(self._prefix + topic, body, key=key, headers=head)
+                self._late.add(future)
+                future.add_done_callback(self._late.discard)
+                sent.append(future)
+            await asyncio.gather(*map(asyncio.shield, sent))
 
     async def _bury(self, dead: DeadLetter, origin: Origin) -> None:
         topic = dead_topic(dead.topic, dead.group)
@@ -193,10 +179,8 @@ class KafkaBus:
     async def _letters(self) -> dict[str, DeadLetter]:
         """All dead letters by id: of each key the newest record, unless that is empty. Raises Unavailable."""
         found: dict[str, DeadLetter] = {}
-        try:
+        async with answering():
             there = [name for name in await self._admin.list_topics() if name.endswith(".dead")]
-        except KafkaError as error:
-            raise _unavailable(error) from error
         ours = [name.removeprefix(self._prefix) for name in there if name.startswith(self._prefix)]
         if not ours:
             return found
@@ -239,15 +223,14 @@ class KafkaBus:
             bootstrap_servers=self._servers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            request_timeout_ms=REQUEST_SECONDS * 1000,
         )
         try:
-            await consumer.start()
-            where = await partitions(self._admin, [self._prefix + topic for topic in topics])
-            consumer.assign(where)
-            yield consumer, dict(await consumer.end_offsets(where))
-        except KafkaError as error:
-            raise _unavailable(error) from error
+            async with answering():
+                await consumer.start()
+                where = await partitions(self._admin, [self._prefix + topic for topic in topics])
+                consumer.assign(where)
+                ends = dict(await consumer.end_offsets(where))
+            yield consumer, ends
         finally:
             await consumer.stop()
 
@@ -281,21 +264,20 @@ async def _collect(
     found: list[Record] = []
     for where, offset in at.items():
         consumer.seek(where, offset)
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            while any(at[where] < end for where, end in ends.items()) and (limit is None or len(found) < limit):
-                left = None if limit is None else limit - len(found)
-                for records in (await consumer.getmany(timeout_ms=POLL_MS, max_records=left)).values():
-                    found.extend(records)
-                for where in at:
-                    at[where] = await consumer.position(where)
-    except TimeoutError as error:
-        raise Unavailable("kafka", "Kafka sends no records.") from error
+    async with answering():
+        while any(at[where] < end for where, end in ends.items()) and (limit is None or len(found) < limit):
+            left = None if limit is None else limit - len(found)
+            for records in (await consumer.getmany(timeout_ms=POLL_MS, max_records=left)).values():
+                found.extend(records)
+            for where in at:
+                at[where] = await consumer.position(where)
     return found
 
 
-def _unavailable(error: Exception) -> Unavailable:
-    return Unavailable("kafka", f"Kafka does not answer: {type(error).__name__}.", remedy="Is MITAGGER_BUS right?")
+def _producer(servers: Sequence[str]) -> Any:
+    return AIOKafkaProducer(
+        bootstrap_servers=list(servers), acks="all", enable_idempotence=True, max_request_size=MAX_REQUEST_BYTES
+    )
 
 
 def servers(url: str) -> list[str]:

@@ -1,8 +1,10 @@
 """Kafka topics from data (topics.toml, the event classes, the subscriptions): what is missing or different, and making
 it so. Nothing here loses records unless it is asked to."""
 
+import asyncio
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -36,6 +38,8 @@ from shared.events import EVENTS
 
 # In DescribeConfigs answers: set for this topic, as against a default of the broker (KIP-226).
 _SET_FOR_TOPIC: Final = 1
+ANSWER_SECONDS: Final = 20
+VISIBLE_SECONDS: Final = 0.02
 
 
 class Action(StrEnum):
@@ -91,6 +95,17 @@ def layout() -> Layout:
     return Layout(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")))
 
 
+@asynccontextmanager
+async def answering() -> AsyncIterator[None]:
+    """Bounds what Kafka is asked for inside. Raises Unavailable for its errors, and when it takes too long."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+    except (KafkaError, TimeoutError) as error:
+        message = f"Kafka does not answer: {type(error).__name__}."
+        raise Unavailable("kafka", message, remedy="Does it run where MITAGGER_BUS says?") from error
+
+
 def retry_topic(topic: str, group: str) -> str:
     return f"{topic}.{group}.retry"
 
@@ -115,11 +130,9 @@ def wanted(subscriptions: Sequence[Subscription] = (), *, prefix: str = "") -> l
 
 async def plan(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[Change]:
     """What differs from `topics`; topics beside them are no concern of it. Raises Unavailable."""
-    try:
+    async with answering():
         there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
         settings = await _settings(admin, [topic.name for topic in topics if topic.name in there])
-    except KafkaError as error:
-        raise _unavailable(error) from error
     changes = []
     for topic in topics:
         if topic.name not in there:
@@ -141,15 +154,15 @@ async def apply(admin: AIOKafkaAdminClient, changes: Sequence[Change], *, harmfu
             f" ({first.detail}).",
             remedy="Nothing was changed. Look at the plan, and ask for these changes explicitly if you mean them.",
         )
-    try:
+    async with answering():
         await _create(admin, [change.topic for change in changes if change.action is Action.CREATE])
         for change in changes:
             if change.action is Action.ADD_PARTITIONS:
                 await admin.create_partitions({change.topic.name: NewPartitions(change.topic.partitions)})
             elif change.action is not Action.CREATE:
                 await _configure(admin, change.topic)
-    except KafkaError as error:
-        raise _unavailable(error) from error
+        while await plan(admin, [change.topic for change in changes]):
+            await asyncio.sleep(VISIBLE_SECONDS)
 
 
 async def begin(
@@ -160,7 +173,7 @@ async def begin(
     A new reaction gets its first positions: the ends of its topics as of now. That it is new, its retry topic says,
     created afterwards: a reaction that has one and no position has lost it. Raises Unavailable.
     """
-    try:
+    async with answering():
         there = set(await admin.list_topics())
         missing = [topic for topic in wanted(subscriptions, prefix=prefix) if topic.name not in there]
         own = {
@@ -179,8 +192,6 @@ async def begin(
             if new and subscription.kind is Kind.REACTION:
                 await _start_at_the_end(admin, servers, prefix + subscription.group, new)
         await _create(admin, [topic for topic in missing if topic.name in own])
-    except KafkaError as error:
-        raise _unavailable(error) from error
 
 
 async def partitions(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[TopicPartition]:
@@ -219,6 +230,8 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:  # another copy of the service was faster
             raise error(f"{name}: {message}")
+    while not {topic.name for topic in topics} <= set(await admin.list_topics()):  # brokers learn of it one by one
+        await asyncio.sleep(VISIBLE_SECONDS)
 
 
 async def _configure(admin: AIOKafkaAdminClient, topic: Topic) -> None:
@@ -270,7 +283,3 @@ def _differences(topic: Topic, partitions: int, settings: Mapping[str, str]) -> 
 
 def _days(milliseconds: int) -> str:
     return "for good" if milliseconds < 0 else f"{timedelta(milliseconds=milliseconds)}"
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    return Unavailable("kafka", f"Kafka does not answer: {type(error).__name__}.", remedy="Is MITAGGER_BUS right?")
