@@ -24,6 +24,8 @@ from shared.sqlite import Database, Job, one
 
 MAX_BATCH_BYTES: Final = 8_000_000
 TRACEBACK_CHARACTERS: Final = 8_000
+DAY_SECONDS: Final = 86_400.0
+DROPPED_AT_ONCE: Final = 1_000  # people who save a decision wait for the same writer
 
 _SCHEMA: Final = (
     SCHEMA
@@ -78,19 +80,15 @@ class SqliteBus:
         self._woken = asyncio.Condition()
         self._commits = 0
         self._wake_task: asyncio.Task[None] | None = None
+        self._retention: asyncio.Task[None] | None = None
         self._stopping = False
         database.on_commit(self._committed)
 
     async def prepare(self) -> None:
-        """Creates the tables and drops what is past its retention."""
+        """Creates the tables."""
 
         def job(connection: apsw.Connection) -> None:
             connection.execute(_SCHEMA)
-            for event in EVENTS:
-                if event.kept is not None:
-                    oldest = time.time() - event.kept.total_seconds()
-                    connection.execute("DELETE FROM events WHERE topic = ? AND at < ?", (event.topic, oldest))
-
             for topic, seq in connection.execute("SELECT topic, max(seq) FROM events GROUP BY topic"):
                 self._log.newest[str(topic)] = int(str(seq))
 
@@ -108,9 +106,13 @@ class SqliteBus:
         for consumer in self._consumers:
             consumer.positions = await self._database.write(_positions_of(consumer.subscription))
             consumer.task = asyncio.create_task(self._consume(consumer), name=f"bus {consumer.subscription.group}")
+        self._retention = asyncio.create_task(self._drop_daily(), name="bus retention")
 
     async def stop(self) -> None:
         self._stopping = True
+        if self._retention is not None:
+            self._retention.cancel()
+            await asyncio.gather(self._retention, return_exceptions=True)
         await self._wake()
         tasks = [consumer.task for consumer in self._consumers if consumer.task]
         await asyncio.gather(*tasks)
@@ -203,6 +205,26 @@ class SqliteBus:
             connection.executemany("DELETE FROM dead_letters WHERE figure = ?", keys)
 
         await self._database.write(job)
+
+    async def _drop_daily(self) -> None:
+        while True:
+            try:
+                await self._drop_old()
+            except Exception:  # the disk is full, say: tomorrow is early enough
+                logger.exception("old events cannot be dropped")
+            await asyncio.sleep(DAY_SECONDS)
+
+    async def _drop_old(self) -> None:
+        """Drops what is past its topic's retention: events that every group has handled, and dead letters."""
+        handled: dict[tuple[str, type[Event]], int] = {}
+        for position in (position for consumer in self._consumers for position in consumer.positions):
+            place = (position.topic, position.event_class)
+            handled[place] = min(handled.get(place, position.seq), position.seq)
+        for (topic, event_class), seq in handled.items():
+            if event_class.kept is not None:
+                before = time.time() - event_class.kept.total_seconds()
+                while await self._database.write(_drop(topic, before, seq)) == DROPPED_AT_ONCE:
+                    pass
 
     def _committed(self) -> None:
         self._commits += 1
@@ -358,6 +380,21 @@ def _positions_of(subscription: Subscription) -> Job[list[_Position]]:
 def _commit_position(group: str, topic: str, seq: int) -> Job[None]:
     def job(connection: apsw.Connection) -> None:
         connection.execute("UPDATE positions SET seq = ? WHERE grp = ? AND topic = ?", (seq, group, topic))
+
+    return job
+
+
+def _drop(topic: str, before: float, seq: int) -> Job[int]:
+    """Drops a topic's dead letters and some of its events, not after `seq`, of before that time; returns how many."""
+
+    def job(connection: apsw.Connection) -> int:
+        connection.execute("DELETE FROM dead_letters WHERE topic = ? AND died_at < ?", (topic, before))
+        connection.execute(
+            "DELETE FROM events WHERE seq IN"
+            " (SELECT seq FROM events WHERE topic = ? AND seq <= ? AND at < ? ORDER BY seq LIMIT ?)",
+            (topic, seq, before, DROPPED_AT_ONCE),
+        )
+        return connection.changes()
 
     return job
 
