@@ -14,11 +14,11 @@ from services.ingest import archive
 from services.ingest.archive import Bundle, Zip
 from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
-from services.ingest.model import Import, ImportState, Reject, Severity
+from services.ingest.model import Figure, Import, ImportState, Reject, Severity
 from services.ingest.submission import NewFigure, refusal, submitted
 from shared.blobs import Blobs
 from shared.clock import new_id, now
-from shared.documents.port import Collection, Documents, Page, Range
+from shared.documents.port import Collection, Documents, In, Page, Range
 from shared.errors import Invalid, PermanentError
 from shared.events.envelope import Event, event_id
 
@@ -118,6 +118,12 @@ class Imports:
         job = await self._jobs.get(id)
         return await self._rejects.find({"job": job.id}, sort=["row"], after=after, limit=limit)
 
+    async def forget(self, figures: Sequence[str]) -> None:
+        """What was noted of rows of erased figures goes: a file may be named after its patient."""
+        while (page := await self._rejects.find({"figure": In(tuple(figures))}, limit=1000)).items:
+            for reject in page.items:
+                await self._rejects.erase(reject.id)
+
     def _follow(self, id: str) -> None:
         task = asyncio.create_task(self._run(id), name=f"import {id}")
         self._running.add(task)
@@ -148,7 +154,7 @@ class Imports:
             bundle = await asyncio.to_thread(Zip, path, name=job.name)
             with bundle:
                 items, warnings = await asyncio.to_thread(_sorted_out, archive.rows(bundle))
-                told = [_reject(job.id, one.row or 0, one.file, refusal(one), "warning") for one in warnings]
+                told = [_reject(job.id, one.row or 0, one.file, refusal(one), severity="warning") for one in warnings]
                 await self._rejects.insert_many(told)
                 await self._jobs.update(job.id, lambda old: (old.changed(total=len(items)), ()))
                 for start in range(job.next_row, len(items) + 1, BATCH):
@@ -195,7 +201,7 @@ class Imports:
     async def _record(self, id: str, results: Sequence[Result], *, after: int, counted: Sequence[Result]) -> None:
         """Rejects first: dying in between repeats the rows, which changes nothing."""
         rejects = [
-            _reject(id, row, file, outcome.problem, "warning" if outcome.figure else "error")
+            _reject(id, row, file, outcome.problem, outcome.figure)
             for row, file, outcome in results
             if outcome.problem is not None
         ]
@@ -221,7 +227,10 @@ class Imports:
         await self._jobs.update(id, change)
 
 
-def _reject(job: str, row: int, file: str, problem: Invalid, severity: Severity) -> Reject:
+def _reject(
+    job: str, row: int, file: str, problem: Invalid, figure: Figure | None = None, *, severity: Severity = "error"
+) -> Reject:
+    """Of a row that did not go in; with a figure, or as the manifest's, a warning."""
     file = file.encode(errors="replace").decode()[:1000]  # JSON may bring half surrogates
     return Reject(
         id=event_id("ingest", "reject", job, row, file, problem.message),
@@ -231,7 +240,8 @@ def _reject(job: str, row: int, file: str, problem: Invalid, severity: Severity)
         field=problem.field,
         problem=problem.message,
         remedy=problem.remedy,
-        severity=severity,
+        severity="warning" if figure else severity,
+        figure=figure and figure.id,
     )
 
 

@@ -90,11 +90,11 @@ class Import(Document):
 
 
 class Reject(Document):
-    """A row or file that did not go in, and why; as a warning, what to know of one that did, or of the manifest. Its id
-    is computed from what it says."""
+    """A row or file that did not go in, and why; as a warning, what to know of one that did (`figure`, with which it is
+    erased), or of the manifest. Its id is computed from what it says."""
 
     collection: ClassVar[str] = "ingest.rejects"
-    indexes: ClassVar[tuple[Index, ...]] = (Index("by_import", ("job", "row")),)
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_import", ("job", "row")), Index("by_figure", ("figure",)))
 
     job: str
     row: int
@@ -103,6 +103,7 @@ class Reject(Document):
     problem: str
     remedy: str
     severity: Severity = "error"
+    figure: str | None = None
 
 
 MODELS: tuple[type[Document], ...] = (StoredArticle, Figure, Import, Reject)

@@ -42,8 +42,10 @@ class Ingest:
         await self._imports.stop()
 
     async def _forget(self, events: Sequence[Event]) -> None:
-        """What the log still says of erased figures goes too."""
-        await self._bus.forget([event.figure for event in events])
+        """What imports and the log still say of erased figures goes too."""
+        figures = [event.figure for event in events]
+        await self._imports.forget(figures)
+        await self._bus.forget(figures)
 
 
 def build(engine: Engine, *, workers: int) -> Ingest:

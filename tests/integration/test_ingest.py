@@ -314,6 +314,17 @@ async def test_erasing_keeps_the_files_that_another_figure_shows(world: World) -
     assert await world.kept(uploads[1], shown) == [False, False]
 
 
+async def test_erasing_a_figure_erases_what_was_noted_of_its_row_and_no_more(world: World) -> None:
+    upload, other = await world.upload(png(1)), await world.upload(png(2))
+    job, items = await world.rows(
+        [{"file": "Ada Lovelace.jpg", "upload": upload}, {"file": "b.jpg", "upload": other}, {"legend": ""}]
+    )
+    assert [reject["row"] for reject in await world.rejects(job)] == [1, 2, 3]
+    await world.ask("DELETE", f"/api/v1/figures/{items[0]['figure']}")
+    await world.engine.bus.settled()
+    assert [reject["row"] for reject in await world.rejects(job)] == [2, 3]
+
+
 async def test_an_erased_figure_can_come_in_again_as_a_new_one(world: World) -> None:
     first = await world.added(legend="A femur.")
     await world.ask("DELETE", f"/api/v1/figures/{first['id']}")
