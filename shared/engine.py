@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
@@ -32,17 +32,26 @@ class Engine:
     signer: Signer
 
 
-@asynccontextmanager
-async def opened(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
+def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyncContextManager[Engine]:
     """The engines of these settings, with collections for these models; closed at the end. The bus is not started.
 
-    Raises Invalid when another server holds the data folder, StoreTooNew, Unsupported.
+    Raises Invalid when the settings do not fit together or another server holds the data folder; Unavailable when an
+    engine cannot be reached; StoreTooNew; Unsupported.
     """
-    if (settings.bus, settings.documents, settings.search) != (EMBEDDED, EMBEDDED, EMBEDDED):
-        raise Unsupported(
-            "This version has the embedded engines only.",
-            remedy="Remove MITAGGER_BUS, MITAGGER_DOCUMENTS and MITAGGER_SEARCH from the settings.",
+    if (settings.bus == EMBEDDED) != (settings.documents == EMBEDDED):
+        raise Invalid(
+            "State and events must become durable together: bus and documents are both embedded, or neither is.",
+            field="bus",
+            remedy="Set both MITAGGER_BUS (kafka://…) and MITAGGER_DOCUMENTS (mongodb://…), or none of them.",
         )
+    if settings.search != EMBEDDED:
+        raise Unsupported("This version has the embedded search only.", remedy="Remove MITAGGER_SEARCH.")
+    return _embedded(settings, models) if settings.bus == EMBEDDED else _distributed(settings, models)
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
+    """One SQLite file for one process."""
     settings.data.mkdir(parents=True, exist_ok=True)
     lock = FileLock(settings.data / "lock", blocking=False)
     try:
@@ -53,19 +62,59 @@ async def opened(settings: Settings, models: Sequence[type[Document]]) -> AsyncI
             remedy="Stop it, talk to it (mitagger status), or choose another folder with --data.",
         ) from error
     try:
-        database = Database(settings.data / "mitagger.sqlite")
-        await database.open()
-        try:
+        async with _database(settings, "mitagger.sqlite") as database:
             log = EventLog()
             documents, bus, search = SqliteDocuments(database, log), SqliteBus(database, log), Fts5Search(database)
             await documents.prepare(models)
             await bus.prepare()
             await search.prepare()
-            files = f"file://{(settings.data / 'blobs').resolve()}" if settings.blobs == EMBEDDED else settings.blobs
-            blobs = Blobs(files, scratch=settings.data / "scratch")
+            blobs = _blobs(settings)
             await asyncio.to_thread(blobs.sweep)
             yield Engine(documents, bus, search, blobs, Signer(settings.signing_key()))
-        finally:
-            await database.close()
     finally:
         lock.release()
+
+
+@asynccontextmanager
+async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
+    """MongoDB and Kafka, for any number of processes. The outbox relay runs with them."""
+    try:
+        # Optional packages: the extra "distributed".
+        from shared.bus.kafka import KafkaBus  # noqa: PLC0415
+        from shared.documents.mongo import MongoDocuments  # noqa: PLC0415
+        from shared.documents.outbox import Relay  # noqa: PLC0415
+        from shared.mongo import connected  # noqa: PLC0415
+    except ImportError as error:
+        raise Unsupported(
+            f"The distributed engines need the package {error.name}.", remedy='Install "mitagger[distributed]".'
+        ) from error
+    settings.data.mkdir(parents=True, exist_ok=True)
+    signer = Signer(settings.signing_key())
+    bus = KafkaBus(settings.bus)
+    async with connected(settings.documents) as mongo, _database(settings, "search.sqlite") as index:
+        await bus.open()
+        relay = Relay(mongo, bus, models)
+        try:
+            documents, search = MongoDocuments(mongo, relay.wake), Fts5Search(index)
+            await documents.prepare(models)
+            await search.prepare()
+            await relay.start()
+            yield Engine(documents, bus, search, _blobs(settings), signer)
+        finally:
+            await relay.stop()
+            await bus.close()
+
+
+@asynccontextmanager
+async def _database(settings: Settings, name: str) -> AsyncIterator[Database]:
+    database = Database(settings.data / name)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _blobs(settings: Settings) -> Blobs:
+    local = f"file://{(settings.data / 'blobs').resolve()}"
+    return Blobs(local if settings.blobs == EMBEDDED else settings.blobs, scratch=settings.data / "scratch")

@@ -252,13 +252,15 @@ class Hop:
         seconds: float = HOP_SECONDS,
     ) -> httpx.Response:
         """Raises DeadlineExceeded, Unavailable. Any answer of the service is returned, whatever its status."""
+        # As bytes, for HTTP takes more signs than the ASCII that httpx expects of text.
+        sent = {**(headers or {}), "Authorization": f"Bearer {token}"}
         try:
             async with asyncio.timeout(seconds):
                 return await self._client.request(
                     method,
                     path,
                     params=params,
-                    headers={**(headers or {}), "Authorization": f"Bearer {token}"},
+                    headers={name.encode(): value.encode("latin-1") for name, value in sent.items()},
                     content=content,
                     json=json,
                 )

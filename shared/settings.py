@@ -51,6 +51,15 @@ class Settings(BaseSettings):
     blobs: Annotated[
         str, Field(description="Where files are kept: `embedded` (a folder in the data folder), file://… or s3://…")
     ] = EMBEDDED
+    addresses: Annotated[
+        dict[str, str],
+        Field(
+            description="Where the services are that run apart, for the gateway: MITAGGER_ADDRESSES__INGEST=http://…"
+        ),
+    ] = {}
+    key_file: Annotated[
+        Path | None, Field(description="File with the signing key, in place of `key`: for secrets that come as files.")
+    ] = None
     key: Annotated[
         SecretStr | None,
         Field(
@@ -79,19 +88,37 @@ class Settings(BaseSettings):
 
     def signing_key(self) -> bytes:
         """The key from the settings, else from the data folder, where the first start generates it (mode 0600)."""
-        if self.key is not None:
-            key = self.key.get_secret_value().encode()
-            if len(key) < 32:
-                raise Invalid("MITAGGER_KEY is too short.", field="key", remedy="Give at least 32 random characters.")
-            return key
+        given = self._given_key()
+        if given is not None:
+            if len(given) < 32:
+                raise Invalid(
+                    "The signing key is too short.", field="key", remedy="Give at least 32 random characters."
+                )
+            return given
+        if self.bus != EMBEDDED:
+            raise Invalid(
+                "Services that run apart need one signing key.",
+                field="key",
+                remedy="Give all of them the same MITAGGER_KEY or MITAGGER_KEY_FILE.",
+            )
         path = self.data / "signing.key"
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with open(path, "x", opener=_private, encoding="ascii") as file:
                 file.write(secrets.token_hex(32))
         except FileExistsError:
             pass
         return path.read_bytes().strip()
+
+    def _given_key(self) -> bytes | None:
+        if self.key is not None:
+            return self.key.get_secret_value().encode()
+        if self.key_file is None:
+            return None
+        try:
+            return self.key_file.read_bytes().strip()
+        except OSError as error:
+            raise Invalid(f"{self.key_file} cannot be read: {error.strerror}.", field="key_file") from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -123,8 +123,8 @@ async def test_if_match_is_the_version_seen(header: str | None, version: int | N
     assert (await ask("PUT", "/item", json={"name": "x"}, headers=headers)).json() == version
 
 
-@pytest.mark.parametrize("header", ['"x"', "", '"1", "2"', '"' + "9" * 30 + '"', '"-1"', b'"\xb2"'])
-async def test_a_foreign_if_match_is_refused(header: str | bytes) -> None:
+@pytest.mark.parametrize("header", ['"x"', "", '"1", "2"', '"' + "9" * 30 + '"', '"-1"', '"²"'])
+async def test_a_foreign_if_match_is_refused(header: str) -> None:
     answer = await ask("PUT", "/item", json={"name": "x"}, headers={"If-Match": header})
     assert answer.status_code == 422
 

@@ -44,6 +44,11 @@ def test_the_documented_table_is_what_the_code_says() -> None:
     assert table() in documented, "The settings changed: run python -m tools.settings"
 
 
+async def test_the_data_folder_is_its_owners_only(tmp_path: Path) -> None:
+    async with embedded(tmp_path):
+        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
 async def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:
     async with embedded(tmp_path):
         with pytest.raises(Invalid, match="Another MITagger serves"):

@@ -31,6 +31,12 @@ async def test_request_arrives_whole_with_who_asks(installation: Installation) -
     }
 
 
+async def test_a_header_that_is_not_ascii_is_passed_on_as_it_came(installation: Installation) -> None:
+    async with installation.signed_in() as browser:
+        answer = await browser.get("/api/v1/figures/f1", headers=[(b"If-Match", b'"\xb2"')])
+    assert (answer.status_code, answer.json()["field"]) == (422, "If-Match")
+
+
 async def test_problems_pass_unchanged_and_cookies_of_services_do_not(installation: Installation) -> None:
     async with installation.signed_in() as browser:
         problem = await browser.patch("/api/v1/figures/stale", json={})
