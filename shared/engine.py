@@ -52,7 +52,7 @@ def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyn
 @asynccontextmanager
 async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
     """One SQLite file for one process."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(settings.data / "lock", blocking=False)
     try:
         lock.acquire()
@@ -88,7 +88,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
         raise Unsupported(
             f"The distributed engines need the package {error.name}.", remedy='Install "mitagger[distributed]".'
         ) from error
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = Signer(settings.signing_key())
     bus = KafkaBus(settings.bus)
     async with connected(settings.documents) as mongo, _database(settings, "search.sqlite") as index:
