@@ -17,7 +17,6 @@ from shared.errors import Invalid, TooLarge
 # Kafka refuses requests above 1 MiB by default; 900 kB leaves room for headers and framing (DESIGN.md, section 2).
 MAX_BODY_BYTES = 900_000
 NAMESPACE = uuid.UUID("6f1a3a52-4f3e-5d8e-9a53-0c6f0d1b7a11")
-ATTRIBUTES = frozenset({"id", "time", "traceparent"})
 
 
 def event_id(source: str, kind: str, *parts: object) -> str:
