@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         Path,
         Field(
             default_factory=lambda: user_data_path("mitagger", appauthor=False),
-            description="Folder of the store, the files, the signing key and the logs. One server at a time.",
+            description="Folder of the store, the files and the signing key. One server at a time.",
         ),
     ]
     cache: Annotated[
