@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,18 +12,20 @@ from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-
     AIOKafkaProducer,
 )
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, import-not-found, unused-ignore]
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
 from shared.bus.kafka_group import GroupMember, Record
 from shared.bus.kafka_records import Origin, attributes, cursor, headers, letter, letter_headers, positions
 from shared.bus.port import DeadLetter, Progress, Slice, Subscription
 from shared.bus.topics import answering, begin, dead_topic, partitions, retry_topic
-from shared.errors import Invalid, NotFound
+from shared.errors import Invalid, NotFound, Unavailable
 from shared.events import EVENTS
 from shared.events.envelope import Event
 
 # Kafka's own bound of a request, 1 MiB, of which an event takes at most 900 kB (envelope.py).
 MAX_REQUEST_BYTES: Final = 1 << 20
 POLL_MS: Final = 500
+CLOSE_SECONDS: Final = 10
 SETTLE_SECONDS: Final = 0.02
 
 logger = structlog.get_logger()
@@ -45,27 +46,31 @@ class KafkaBus:
         self._producer: Any = None
         self._admin: Any = None
         self._observer: Any = None
-        self._opened = AsyncExitStack()
         self._late: set[asyncio.Future[Any]] = set()
+        self._replacing = asyncio.Lock()
         self._stopping = asyncio.Event()
 
     async def open(self) -> None:
         """Connects, and creates the event topics that are missing. Raises Unavailable."""
-        async with AsyncExitStack() as opened:
-            for client, end in (
-                (admin := AIOKafkaAdminClient(bootstrap_servers=self._servers), "close"),
-                (producer := _producer(self._servers), "stop"),
-                (observer := AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False), "stop"),
-            ):
-                opened.push_async_callback(getattr(client, end))
-                async with answering():
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        self._producer = _producer(self._servers)
+        self._observer = AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False)
+        try:
+            async with answering():
+                for client in (self._admin, self._producer, self._observer):
                     await client.start()
-            self._admin, self._producer, self._observer = admin, producer, observer
-            await begin(admin, self._servers, (), prefix=self._prefix)
-            self._opened = opened.pop_all()
+            await begin(self._admin, self._servers, (), prefix=self._prefix)
+        except Unavailable:
+            await self.close()
+            raise
 
     async def close(self) -> None:
-        await self._opened.aclose()
+        """Sends what is on its way, as far as Kafka takes it soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._producer.stop()
+        await self._observer.stop()
+        await self._admin.close()
 
     async def publish(self, events: Sequence[Event]) -> None:
         records = [(event.topic, event.figure, event.body(), headers(event.attributes())) for event in events]
@@ -113,7 +118,8 @@ class KafkaBus:
     async def progress(self) -> list[Progress]:
         """Of this process's groups, all their copies together. Raises Unavailable."""
         async with answering():
-            return [each for member in self._members for each in await self._progress_of(member)]
+            found = await asyncio.gather(*map(self._progress_of, self._members))
+            return [each for of_member in found for each in of_member]
 
     async def settled(self, *, timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
@@ -157,17 +163,34 @@ class KafkaBus:
 
     async def _send(self, records: Sequence[tuple[str, bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
         """Durable on all in-sync replicas when it returns. Raises Unavailable."""
-        async with answering():
-            # What an earlier call gave up on is still being sent; it must not pile up while Kafka is away.
-            if self._late:
-                await asyncio.wait(self._late)
-            sent = []
-            for topic, key, body, head in records:
-                future = await self._producer.send(self._prefix + topic, body, key=key, headers=head)
-                self._late.add(future)
-                future.add_done_callback(self._late.discard)
-                sent.append(future)
-            await asyncio.gather(*map(asyncio.shield, sent))
+        producer, sent = self._producer, list[asyncio.Future[Any]]()
+        try:
+            async with answering():
+                # What an earlier call gave up on is still being sent; it must not pile up while Kafka is away.
+                if self._late:
+                    await asyncio.wait(self._late)
+                for topic, key, body, head in records:
+                    sent.append(await producer.send(self._prefix + topic, body, key=key, headers=head))
+                await asyncio.gather(*map(asyncio.shield, sent))
+        except Unavailable as error:
+            cause = error.__cause__
+            if isinstance(cause, KafkaError) and not cause.retriable:
+                await self._replace(producer)
+            raise
+        finally:
+            for future in sent:
+                if not future.done():
+                    self._late.add(future)
+                    future.add_done_callback(self._late.discard)
+
+    async def _replace(self, broken: Any) -> None:
+        """An idempotent producer that lost the count of its records refuses everything from then on."""
+        async with self._replacing, answering():
+            if self._producer is broken:
+                fresh = _producer(self._servers)
+                await fresh.start()
+                self._producer = fresh
+                await broken.stop()
 
     async def _bury(self, dead: DeadLetter, origin: Origin) -> None:
         topic = dead_topic(dead.topic, dead.group)
@@ -180,8 +203,9 @@ class KafkaBus:
         """All dead letters by id: of each key the newest record, unless that is empty. Raises Unavailable."""
         found: dict[str, DeadLetter] = {}
         async with answering():
-            there = [name for name in await self._admin.list_topics() if name.endswith(".dead")]
-        ours = [name.removeprefix(self._prefix) for name in there if name.startswith(self._prefix)]
+            there = await self._admin.list_topics()
+        events = tuple(f"{self._prefix}{event.topic}." for event in EVENTS)
+        ours = [name.removeprefix(self._prefix) for name in there if name.startswith(events) and name.endswith(".dead")]
         if not ours:
             return found
         async with self._reading(ours) as (consumer, ends):
@@ -231,6 +255,8 @@ class KafkaBus:
                 consumer.assign(where)
                 ends = dict(await consumer.end_offsets(where))
             yield consumer, ends
+        except KafkaError as error:
+            raise Unavailable("kafka", f"Kafka refuses: {type(error).__name__}.") from error
         finally:
             await consumer.stop()
 

@@ -30,7 +30,7 @@ from shared.bus.port import DeadLetter, Kind, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
 from shared.bus.topics import retry_topic
 from shared.errors import Invalid, PermanentError, Unavailable
-from shared.events.envelope import Event
+from shared.events.envelope import MAX_BODY_BYTES, Event
 
 REBALANCE_SECONDS: Final = 60
 # What is at work when a partition goes elsewhere may finish within half of that; the rest is for joining again.
@@ -43,6 +43,9 @@ STOP_SECONDS: Final = 30
 FETCH_WAIT_MS: Final = 500
 MAX_PARTITION_BYTES: Final = 2 << 20
 TRACEBACK_CHARACTERS: Final = 8_000
+ERROR_CHARACTERS: Final = 1_000
+# The largest event (900 kB), and room for its attributes.
+MAX_RECORD_BYTES: Final = MAX_BODY_BYTES + 20_000
 
 logger = structlog.get_logger()
 
@@ -98,6 +101,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
 
     async def start(self) -> None:
         """Joins the group. Raises KafkaError."""
+        self._stopping, self.stopped_because = False, ""
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._servers,
             group_id=self._prefix + self.subscription.group,
@@ -129,6 +133,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
         if self._consumer is not None:
             await self._consumer.stop()
             self._consumer = None
+        self._held.clear()
 
     def held(self) -> Iterable[Held]:
         return self._held.values()
@@ -274,13 +279,19 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
         group, topic = self.subscription.group, held.event_class.topic
         origin = Origin(record.topic, record.partition, record.offset)
         found = attributes(record.headers)
+        id = letter_id(group, topic, found, origin)
+        body = record.value or b""
+        said = f"{type(error).__name__}: {error}" if isinstance(error, PermanentError) else type(error).__name__
+        if len(body) + sum(len(name) + len(value) for name, value in record.headers) > MAX_RECORD_BYTES:
+            # No event of ours; with what is said about it, Kafka would refuse it. It stands at its origin.
+            found, body, said = {}, b"", f"{said} (too large to be copied here)"
         letter = DeadLetter(
-            id=letter_id(group, topic, found, origin),
+            id=id,
             group=group,
             topic=topic,
             attributes=found,
-            body=record.value or b"",
-            error=f"{type(error).__name__}: {error}" if isinstance(error, PermanentError) else type(error).__name__,
+            body=body,
+            error=said[:ERROR_CHARACTERS],
             traceback="".join(traceback.format_tb(error.__traceback__))[-TRACEBACK_CHARACTERS:],
             died_at=datetime.now(UTC),
             attempts=held.attempts,

@@ -180,6 +180,17 @@ async def test_a_group_goes_on_where_it_stopped(make_bus: MakeBus) -> None:
     assert handler.figures == ["f1", "f2"]
 
 
+async def test_a_bus_that_was_stopped_starts_again(make_bus: MakeBus) -> None:
+    bus, handler = await make_bus(), Recorder()
+    bus.subscribe(subscription(handler))
+    await bus.start()
+    await bus.stop()
+    await bus.publish([deleted("f1")])
+    await bus.start()
+    await bus.settled()
+    assert handler.figures == ["f1"]
+
+
 async def test_what_was_not_finished_arrives_again_after_a_restart(make_bus: MakeBus) -> None:
     bus, dying, handler = await make_bus(), Recorder(), Recorder()
     dying.fail = lambda event: Unavailable("itself")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.errors import OutOfOrderSequenceNumber
 
 from shared.bus import kafka_group, topics
 from shared.bus.kafka import KafkaBus, servers
@@ -242,13 +243,14 @@ async def test_a_record_that_is_no_event_is_dead_lettered_and_readers_pass_over_
     await producer.start()
     await producer.send_and_wait(f"{bus._prefix}image.deleted", b"\xff", headers=[("ce_id", b"\xff")])
     await producer.send_and_wait(f"{bus._prefix}image.deleted", b"{}")
+    await producer.send_and_wait(f"{bus._prefix}image.deleted", b"x" * 1_048_400)  # as large as Kafka takes
     await producer.stop()
     bus.subscribe(Subscription("g", (ImageDeleted,), handler))
     await bus.start()
     await bus.publish([deleted("f1")])
     await bus.settled()
     assert handler.done == [("f1", 1)]
-    assert len(await bus.dead_letters(group="g")) == 2
+    assert len(await bus.dead_letters(group="g")) == 3
     assert [event.figure for event in (await bus.read([ImageDeleted])).events] == ["f1"]
 
 
@@ -324,7 +326,16 @@ async def test_a_broker_that_was_killed_and_comes_back_is_taken_up_again(
         broker.kill()
 
 
-async def test_a_broker_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_producer_that_lost_count_is_replaced(make_single: MakeBus) -> None:
+    bus = await make_single()
+    bus._producer._message_accumulator.fail_all(OutOfOrderSequenceNumber())  # as aiokafka's sender does when told so
+    with pytest.raises(Unavailable):
+        await bus.publish([deleted("f1")])
+    await bus.publish([deleted("f1")])
+    assert [event.figure for event in (await bus.read([ImageDeleted])).events] == ["f1"]
+
+
+async def test_a_broker_that_does_not_answer_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await KafkaBus("kafka://127.0.0.1:1").open()
 
