@@ -27,8 +27,9 @@ from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.importing import bring
 from mitagger.sample.sample import write
-from mitagger.serve import Running, running, until_interrupted
+from mitagger.serve import Running, running
 from shared.errors import DeadlineExceeded, Invalid
+from shared.process import until_interrupted
 from shared.settings import Settings
 
 AXES: Final = ("anatomy", "disease", "genetics", "imaging", "intervention", "pharmaceutical")

@@ -1,23 +1,21 @@
-"""All services in one process on loopback: the only place where services meet."""
+"""All services in one process: the only place where services meet. Or one of them, on the distributed engines."""
 
 import asyncio
-import gc
+import importlib
 import json
 import os
 import secrets
-import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
-import uvicorn
-from starlette.types import ASGIApp
 
 import services.annotation.model
 import services.annotation.service
+import services.export.model
 import services.export.service
 import services.gateway.model
 import services.gateway.service
@@ -27,21 +25,22 @@ import services.nlp.service
 import services.recommender.model
 import services.recommender.service
 from services.gateway.identity import SignIn
+from services.gateway.routes import SERVICES
+from services.recommender.loading import vocabularies
 from shared import logs
 from shared.documents.port import Document
 from shared.engine import opened
 from shared.errors import Invalid, Unsupported
+from shared.http import Hop
+from shared.process import answering, listening, started, until_interrupted
 from shared.service import Service
-from shared.settings import Settings
-from shared.vocabulary import defaults
-from shared.vocabulary.artefact import Vocabularies
+from shared.settings import EMBEDDED, Settings
 
-SERVICES: Final = ("gateway", "ingest", "nlp", "recommender", "annotation", "export")
 MODELS: Final[tuple[type[Document], ...]] = (
     *services.ingest.model.MODELS,
     *services.recommender.model.MODELS,
     *services.annotation.model.MODELS,
-    *services.export.service.MODELS,
+    *services.export.model.MODELS,
     *services.gateway.model.MODELS,
 )
 
@@ -58,139 +57,56 @@ class Running:
 
 
 def run(settings: Settings, names: Sequence[str] = ()) -> None:
-    """Serves until it is interrupted. Raises Unsupported when only some services are asked for, Invalid when the port
-    or the data folder is taken."""
-    if names and set(names) != set(SERVICES):
+    """Serves all services, or the one that is named, until interrupted. Raises Invalid when the port or the data folder
+    is taken, or a name is none of a service; Unsupported when one alone is asked for on the embedded engines."""
+
+    if not names or set(names) == set(SERVICES):
+        asyncio.run(_run(settings))
+        return
+    if unknown := sorted(set(names) - set(SERVICES)):
+        raise Invalid(f"There is no service {unknown[0]!r}.", remedy=f"These are: {', '.join(SERVICES)}.")
+    if settings.bus == EMBEDDED:
         raise Unsupported(
-            "Running some of the services needs the distributed engines (Kafka, MongoDB, Meilisearch).",
-            remedy="This version has the embedded ones, which serve one process: run mitagger serve without names.",
+            "Running some of the services needs the distributed engines (Kafka, MongoDB): the embedded ones serve one"
+            " process.",
+            remedy="Run mitagger serve without names, or set MITAGGER_BUS and MITAGGER_DOCUMENTS.",
         )
-    asyncio.run(_run(settings))
+    if len(names) > 1:
+        raise Invalid("A process serves one service, or all.", remedy="Start a process for each.")
+    importlib.import_module(f"services.{names[0]}.__main__").run(settings)
 
 
 async def _run(settings: Settings) -> None:
     async with running(settings) as server:
         print(f"MITagger serves on {server.url}", flush=True)  # noqa: T201 - what the person who started it waits for
         if server.first_sign_in is not None:
-            first = server.first_sign_in
-            print(f"Sign in as {first.name} with the password {first.password} (shown only now).", flush=True)  # noqa: T201
+            print(server.first_sign_in.said(), flush=True)  # noqa: T201
         await until_interrupted()
-
-
-async def until_interrupted() -> None:
-    """Waits for Ctrl+C or SIGTERM."""
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal in (2, 15):
-        with suppress(NotImplementedError):  # Windows: Ctrl+C cancels the main task instead
-            loop.add_signal_handler(signal, interrupted.set)
-    await interrupted.wait()
 
 
 @asynccontextmanager
 async def running(settings: Settings, *, port: int | None = None) -> AsyncIterator[Running]:
     """All services, answering on `port` (default: the settings'; 0: a free one), stopped in order at the end."""
     logs.configure(settings.log_level, json=settings.log_json)
-    listening = _listen(settings.host, settings.port if port is None else port)
     key = secrets.token_urlsafe(32)
-    try:
+    with listening(settings.host, settings.port if port is None else port) as door:
         async with opened(settings, MODELS) as engine:
             behind: list[Service] = [
                 services.ingest.service.build(engine, workers=settings.workers),
                 services.nlp.service.build(engine),
-                services.recommender.service.build(engine, load=lambda: _vocabularies(settings)),
+                services.recommender.service.build(engine, load=lambda: vocabularies(settings)),
                 services.annotation.service.build(engine),
                 services.export.service.build(engine),
             ]
-            gateway = services.gateway.service.build(engine, behind, upload_bytes=settings.upload_bytes, local_key=key)
-            everyone: list[Service] = [*behind, gateway]
-            for service in everyone:
-                for subscription in service.subscriptions:
-                    engine.bus.subscribe(subscription)
-            started: list[Service] = []
-            try:
-                for service in everyone:
-                    started.append(service)
-                    await service.start()
-                await engine.bus.start()
-                assert gateway.app is not None  # noqa: S101 - the gateway is a door
-                url = f"http://{_host(settings.host)}:{listening.getsockname()[1]}"
-                async with _answering(gateway.app, listening), _announced(settings.data, url, key):
-                    # What is loaded now stays: without it in the way, full collections pause no request.
-                    gc.collect()
-                    gc.freeze()
-                    log.info("serving", url=url)
-                    yield Running(url, key, gateway.first_sign_in)
-            finally:
-                for service in reversed(started):
-                    await service.stop()
-                await engine.bus.stop()
-    finally:
-        listening.close()
-
-
-def _vocabularies(settings: Settings) -> Vocabularies:
-    cache = settings.cache / "vocabularies"
-    return defaults.load(
-        cache,
-        added=defaults.in_folder(settings.vocabularies) if settings.vocabularies else None,
-        only=settings.vocabularies is not None,
-        compiling=lambda: log.info("compiling the vocabularies, once", cache=str(cache)),
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named; with it, each answer waits 40 ms.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(1024)
-    except OSError as error:
-        listening.close()
-        raise Invalid(
-            f"Cannot listen on {host}:{port}: {error.strerror}.", remedy="Choose another with --port or --host."
-        ) from error
-    return listening
-
-
-def _host(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - read, not bound
-
-
-@asynccontextmanager
-async def _answering(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=5,
-        server_header=False,
-        h11_max_incomplete_event_size=64_000,
-    )
-    server = _Quiet(config)
-    task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-    while not server.started:
-        if task.done():
-            await task
-            raise Invalid("The server did not start.", remedy="See the log above.")
-        await asyncio.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
-
-
-class _Quiet(uvicorn.Server):
-    """Leaves signals to whoever runs the loop."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+            hops = {service.name: Hop(service.name, app=service.app) for service in behind if service.app is not None}
+            gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
+            async with (
+                started([*behind, gateway], engine.bus),
+                answering(gateway.app, door) as url,
+                _announced(settings.data, url, key),
+            ):
+                log.info("serving", url=url)
+                yield Running(url, key, gateway.first_sign_in)
 
 
 @asynccontextmanager

@@ -75,3 +75,6 @@ class ExportJob(Document):
     blob: str | None = None
     bytes: int = 0
     problem: str = ""
+
+
+MODELS: tuple[type[Document], ...] = (FigureRecord, ExportJob)

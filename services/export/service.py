@@ -11,12 +11,10 @@ from services.export.consumers import Projection
 from services.export.jobs import Exports
 from services.export.model import ExportJob, FigureRecord
 from shared.bus.port import Subscription
-from shared.documents.port import Document
 from shared.engine import Engine
 from shared.http import door
 
 NAME: Final = "export"
-MODELS: Final[tuple[type[Document], ...]] = (FigureRecord, ExportJob)
 
 
 @dataclass(slots=True)

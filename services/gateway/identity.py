@@ -29,6 +29,10 @@ class SignIn:
     name: str
     password: str
 
+    def said(self) -> str:
+        """For whoever started the server."""
+        return f"Sign in as {self.name} with the password {self.password} (shown only now)."
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

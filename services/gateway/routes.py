@@ -5,6 +5,8 @@ tests/integration/test_gateway.py compares this table with the routes of the ser
 
 from typing import Final, NamedTuple
 
+SERVICES: Final = ("gateway", "ingest", "nlp", "recommender", "annotation", "export")
+
 
 class Route(NamedTuple):
     """One public route of a service."""

@@ -15,8 +15,8 @@ import pytest
 from lxml import etree
 
 from services.export.merge import merged
-from services.export.model import ExportJob, FigureRecord
-from services.export.service import MODELS, ExportService, build
+from services.export.model import MODELS, ExportJob, FigureRecord
+from services.export.service import ExportService, build
 from shared.access import DEFAULT_PROJECT, Caller, Role
 from shared.blobs import Blob
 from shared.engine import Engine

@@ -49,8 +49,8 @@ async def test_table_of_routes_equals_the_routes_of_the_services() -> None:
 def test_committed_document_is_the_one_of_the_code(document: dict[str, Any]) -> None:
     committed = json.loads(openapi.PATH.read_text(encoding="utf-8"))
     assert committed == document, (
-        "docs/api/openapi.json is not what the code says. If the change is meant, run `make generated` and commit it;"
-        " a removed path or field breaks clients."
+        "services/gateway/openapi.json is not what the code says. If the change is meant, run `make generated` and"
+        " commit it; a removed path or field breaks clients."
     )
 
 

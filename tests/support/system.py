@@ -19,6 +19,7 @@ from mitagger.client import AsyncClient
 from mitagger.client.errors import ClientError
 from mitagger.serve import MODELS
 from shared.engine import Engine
+from shared.http import Hop
 from shared.service import Service
 from tests.support.embedded import embedded
 from tests.support.people import ANNOTATOR, PASSWORD, REVIEWER, hired
@@ -43,7 +44,8 @@ def composed(engine: Engine) -> list[Service]:
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]
-    gateway = services.gateway.service.build(engine, behind, upload_bytes=10_000_000, local_key=KEY)
+    hops = {one.name: Hop(one.name, app=one.app) for one in behind if one.app is not None}
+    gateway = services.gateway.service.build(engine, hops, upload_bytes=10_000_000, local_key=KEY)
     everyone = [*behind, gateway]
     for service in everyone:
         for subscription in service.subscriptions:

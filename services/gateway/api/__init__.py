@@ -1,10 +1,11 @@
 """The public door: doors of its own, doors that pass on, and nothing else."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from services.gateway.api import events, files, identity, pages, passing, system
@@ -14,6 +15,8 @@ from services.gateway.identity import Identity
 from shared.engine import Engine
 from shared.http import BoundedBody, Hop, Unfailing, answer_with_problems
 
+DOCUMENT: Final = Path(__file__).parent.parent / "openapi.json"  # written by tools/openapi.py
+
 
 def public_door(
     engine: Engine,
@@ -22,7 +25,6 @@ def public_door(
     observer: system.Observer,
     *,
     upload_bytes: int,
-    document: Callable[[], Mapping[str, Any]],
 ) -> FastAPI:
     """The application that the world talks to."""
     app = FastAPI(title="MITagger", openapi_url=None, docs_url=None, redoc_url=None)
@@ -36,8 +38,8 @@ def public_door(
     app.mount("/pages", StaticFiles(directory=pages.FOLDER))
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
-    async def openapi() -> JSONResponse:
-        return JSONResponse(document())
+    async def openapi() -> FileResponse:
+        return FileResponse(DOCUMENT, media_type="application/json")
 
     answer_with_problems(app)
     app.add_middleware(BoundedBody, streaming=UPLOADING)

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from services.gateway.api.asking import PersonDep
-from services.gateway.readiness import Readiness
 from shared.access import Caller
 from shared.bus.port import Bus
 from shared.clock import now
 from shared.errors import TransientError, Unavailable
 from shared.grants import Signer
 from shared.http import Hop
+from shared.readiness import Readiness
 
 VERSION: Final = version("mitagger")
 STATUSES: Final = ("new", "provisional", "returned", "approved")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.engine import opened
 from shared.errors import Invalid, Unsupported
 from shared.settings import Settings, table
 from tests.support.embedded import embedded
@@ -58,9 +59,25 @@ async def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:
         pass
 
 
-async def test_engines_that_are_not_there_are_refused(tmp_path: Path) -> None:
-    from shared.engine import opened
-
-    with pytest.raises(Unsupported):
-        async with opened(Settings(data=tmp_path, bus="kafka://localhost"), ()):
+@pytest.mark.parametrize(
+    ("engines", "refusal"),
+    [
+        ({"bus": "kafka://127.0.0.1:9"}, Invalid),
+        ({"documents": "mongodb://127.0.0.1:9"}, Invalid),
+        ({"search": "http://127.0.0.1:9"}, Unsupported),
+        ({"bus": "kafka://127.0.0.1:9", "documents": "mongodb://127.0.0.1:9"}, Invalid),  # without a common key
+    ],
+)
+async def test_engines_that_do_not_fit_together_are_refused(
+    tmp_path: Path, engines: dict[str, str], refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        async with opened(Settings(data=tmp_path, **engines), ()):  # type: ignore[arg-type]
             pass
+
+
+def test_a_key_may_come_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("k" * 40 + "\n")
+    assert Settings(data=tmp_path, key_file=tmp_path / "secret").signing_key() == b"k" * 40
+    with pytest.raises(Invalid, match="cannot be read"):
+        Settings(data=tmp_path, key_file=tmp_path / "nowhere").signing_key()

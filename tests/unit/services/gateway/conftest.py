@@ -16,7 +16,7 @@ from services.gateway.service import Gateway, build
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.errors import Conflict
-from shared.http import CallerDep, IfMatch, door
+from shared.http import CallerDep, Hop, IfMatch, door
 from tests.support.embedded import embedded
 
 UPLOAD_BYTES = 100_000
@@ -95,7 +95,8 @@ class Installation:
 async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
     async with embedded(tmp_path, MODELS) as engine:
         names = ("ingest", "recommender", "annotation", "export")
-        gateway = build(engine, [echo(name, engine) for name in names], upload_bytes=UPLOAD_BYTES, local_key="local")
+        hops = {name: Hop(name, app=echo(name, engine).app) for name in names}
+        gateway = build(engine, hops, upload_bytes=UPLOAD_BYTES, local_key="local")
         await gateway.start()
         assert gateway.first_sign_in is not None
         yield Installation(gateway, engine, gateway.first_sign_in.password)

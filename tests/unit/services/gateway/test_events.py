@@ -168,5 +168,5 @@ async def test_readiness_names_the_group_that_waits(installation: Installation) 
         status = (await browser.get("/api/v1/status")).json()
         assert status["ready"] is False
         assert status["figures"] == {"new": 3, "provisional": 3, "returned": 3, "approved": 3}
-        assert status["services"] == ["gateway", "ingest", "recommender", "annotation", "export"]
+        assert status["services"] == ["gateway", "ingest", "nlp", "recommender", "annotation", "export"]
         assert (await browser.get("/readyz")).status_code == 503

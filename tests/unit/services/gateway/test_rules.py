@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.byterange import NotSatisfiable, requested
-from services.gateway.readiness import PATIENCE, Readiness
 from services.gateway.secret import fingerprint, key_parts, key_text, matches, new_secret
 from services.gateway.throttle import FREE, NAMES, Throttle
 from shared.bus.port import Progress
+from shared.readiness import PATIENCE, Readiness
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
