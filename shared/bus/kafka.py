@@ -41,8 +41,8 @@ class KafkaBus:
     def __init__(self, url: str, *, prefix: str = "") -> None:
         """`url` is kafka://host:port, or several of them: kafka://one:9092,two:9092. Raises Invalid."""
         self._servers = servers(url)
-        self._prefix = prefix
-        self._members: list[GroupMember] = []
+        self.prefix = prefix
+        self.members: list[GroupMember] = []
         self._producer: Any = None
         self._admin: Any = None
         self._observer: Any = None
@@ -59,7 +59,7 @@ class KafkaBus:
             async with answering():
                 for client in (self._admin, self._producer, self._observer):
                     await client.start()
-            await begin(self._admin, self._servers, (), prefix=self._prefix)
+            await begin(self._admin, self._servers, (), prefix=self.prefix)
         except Unavailable:
             await self.close()
             raise
@@ -77,19 +77,19 @@ class KafkaBus:
         await self._send([(topic, key.encode(), body, head) for topic, key, body, head in records])
 
     def subscribe(self, subscription: Subscription) -> None:
-        self._members.append(GroupMember(self._servers, self._prefix, subscription, self._bury))
+        self.members.append(GroupMember(self._servers, self.prefix, subscription, self._bury))
 
     async def start(self) -> None:
         """Creates the groups' own topics where missing, and joins the groups. Raises Unavailable."""
         self._stopping.clear()
-        subscriptions = [member.subscription for member in self._members]
-        await begin(self._admin, self._servers, subscriptions, prefix=self._prefix)
+        subscriptions = [member.subscription for member in self.members]
+        await begin(self._admin, self._servers, subscriptions, prefix=self.prefix)
         async with answering():
-            await asyncio.gather(*(member.start() for member in self._members))
+            await asyncio.gather(*(member.start() for member in self.members))
 
     async def stop(self) -> None:
         self._stopping.set()
-        await asyncio.gather(*(member.stop() for member in self._members))
+        await asyncio.gather(*(member.stop() for member in self.members))
 
     async def tail(
         self, topics: Sequence[type[Event]], *, after: str | None = None
@@ -118,7 +118,7 @@ class KafkaBus:
     async def progress(self) -> list[Progress]:
         """Of this process's groups, all their copies together. Raises Unavailable."""
         async with answering():
-            found = await asyncio.gather(*map(self._progress_of, self._members))
+            found = await asyncio.gather(*map(self._progress_of, self.members))
             return [each for of_member in found for each in of_member]
 
     async def settled(self, *, timeout: float = 30.0) -> None:
@@ -170,7 +170,7 @@ class KafkaBus:
                 if self._late:
                     await asyncio.wait(self._late)
                 for topic, key, body, head in records:
-                    sent.append(await producer.send(self._prefix + topic, body, key=key, headers=head))
+                    sent.append(await producer.send(self.prefix + topic, body, key=key, headers=head))
                 await asyncio.gather(*map(asyncio.shield, sent))
         except Unavailable as error:
             cause = error.__cause__
@@ -204,8 +204,8 @@ class KafkaBus:
         found: dict[str, DeadLetter] = {}
         async with answering():
             there = await self._admin.list_topics()
-        events = tuple(f"{self._prefix}{event.topic}." for event in EVENTS)
-        ours = [name.removeprefix(self._prefix) for name in there if name.startswith(events) and name.endswith(".dead")]
+        events = tuple(f"{self.prefix}{event.topic}." for event in EVENTS)
+        ours = [name.removeprefix(self.prefix) for name in there if name.startswith(events) and name.endswith(".dead")]
         if not ours:
             return found
         async with self._reading(ours) as (consumer, ends):
@@ -220,12 +220,12 @@ class KafkaBus:
     async def _progress_of(self, member: GroupMember) -> list[Progress]:
         group = member.subscription.group
         names = {
-            self._prefix + name: name
+            self.prefix + name: name
             for event in member.subscription.topics
             for name in (event.topic, retry_topic(event.topic, group))
         }
         where = await partitions(self._admin, list(names))
-        committed = await self._admin.list_consumer_group_offsets(self._prefix + group)
+        committed = await self._admin.list_consumer_group_offsets(self.prefix + group)
         first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
         behind = dict.fromkeys(names, 0)
         for each in where:
@@ -251,7 +251,7 @@ class KafkaBus:
         try:
             async with answering():
                 await consumer.start()
-                where = await partitions(self._admin, [self._prefix + topic for topic in topics])
+                where = await partitions(self._admin, [self.prefix + topic for topic in topics])
                 consumer.assign(where)
                 ends = dict(await consumer.end_offsets(where))
             yield consumer, ends
@@ -263,16 +263,16 @@ class KafkaBus:
     def _resumed(self, known: Mapping[tuple[str, int], int], ends: Mapping[Any, int]) -> dict[Any, int]:
         """Where to go on. A partition that a cursor does not know yet begins with its oldest record."""
         return {
-            each: min(known.get((each.topic.removeprefix(self._prefix), each.partition), 0), end)
+            each: min(known.get((each.topic.removeprefix(self.prefix), each.partition), 0), end)
             for each, end in ends.items()
         }
 
     def _cursor(self, at: Mapping[Any, int]) -> str:
-        return cursor({(each.topic.removeprefix(self._prefix), each.partition): offset for each, offset in at.items()})
+        return cursor({(each.topic.removeprefix(self.prefix), each.partition): offset for each, offset in at.items()})
 
     def _event(self, record: Record) -> Event | None:
         """None for what is no event of ours: a reader goes on, where a group would dead-letter it."""
-        name = record.topic.removeprefix(self._prefix)
+        name = record.topic.removeprefix(self.prefix)
         try:
             return next(event for event in EVENTS if event.topic == name).decode(
                 attributes(record.headers), record.value or b""

@@ -73,7 +73,7 @@ async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def holds(bus: KafkaBus) -> int:
-    return sum(1 for member in bus._members for held in member.held() if held.where.topic.endswith("image.deleted"))
+    return sum(1 for member in bus.members for held in member.held() if held.where.topic.endswith("image.deleted"))
 
 
 async def test_members_come_and_go_and_every_figure_keeps_its_order(make_bus: MakeBus) -> None:
@@ -114,7 +114,7 @@ async def test_a_batch_at_work_is_finished_and_committed_before_its_partition_le
     await one.start()
     await handler.begun.wait()
     joining = asyncio.create_task(two.start())
-    await until(lambda: any(held.leaving for held in [*one._members[0].held()]) or holds(one) == 0)
+    await until(lambda: any(held.leaving for held in [*one.members[0].held()]) or holds(one) == 0)
     handler.gate.set()
     await joining
     await until(lambda: holds(one) > 0 and holds(two) > 0)
@@ -151,22 +151,25 @@ async def test_what_finishes_after_its_partition_left_commits_nothing(
     assert [each.behind for each in await slow.progress()] == [0]
 
 
-async def test_a_new_member_that_a_handler_keeps_waiting_does_not_lose_its_membership(
+async def test_a_member_that_waits_for_a_dependency_stays_in_its_group(
     make_bus: MakeBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_group, "SESSION_SECONDS", 6)  # the broker's least
-    bus, handler = await make_bus(), Recorder()
-    handler.gate.clear()
+    monkeypatch.setattr(kafka_group, "POLL_SECONDS", 1)
+    monkeypatch.setattr(kafka_group, "DEPENDENCY_SECONDS", 0.25)
+    bus, tries = await make_bus(), list[float]()
+
+    async def handler(events: Sequence[Event]) -> None:
+        tries.append(asyncio.get_running_loop().time())
+        raise Unavailable("annotator")
+
     bus.subscribe(Subscription("g", (ImageDeleted,), handler))
     await bus.publish([deleted("f1")])
     await bus.start()
-    await handler.begun.wait()
-    before = [*bus._members[0].held()]
-    await asyncio.sleep(7)  # more than a session
-    assert [*bus._members[0].held()] == before
-    handler.gate.set()
-    await bus.settled()
-    assert handler.done == [("f1", 1)]
+    await until(lambda: len(tries) > 0)
+    before = [*bus.members[0].held()]
+    await until(lambda: tries[-1] - tries[0] > 2.5)  # twice as long as a member may go without polling
+    assert [*bus.members[0].held()] == before
+    assert await bus.dead_letters() == []
 
 
 async def test_a_stop_lets_the_handler_finish_and_commits(make_bus: MakeBus) -> None:
@@ -195,12 +198,12 @@ async def test_a_reaction_whose_records_are_gone_stops_and_says_so(
     await bus.settled()
     await bus.stop()
     await bus.publish([deleted("f2"), deleted("f3")])
-    where = TopicPartition(f"{bus._prefix}image.deleted", 0)
+    where = TopicPartition(f"{bus.prefix}image.deleted", 0)
     await admin.delete_records({where: RecordsToDelete(before_offset=2)})
     again = await make_single()
     again.subscribe(Subscription("g", (ImageDeleted,), handler, kind=Kind.REACTION))
     await again.start()
-    await until(lambda: again._members[0].stopped_because != "")
+    await until(lambda: again.members[0].stopped_because != "")
     assert "lost position" in (await again.progress())[0].waiting_for
     assert handler.done == [("f1", 1)]
 
@@ -210,11 +213,11 @@ async def test_a_reaction_that_was_here_before_and_has_no_position_stops(
 ) -> None:
     bus, handler = await make_single(), Recorder()
     before = Subscription("g", (ImageDeleted,), handler)
-    await begin(admin, [address()], [before], prefix=bus._prefix)  # the group's own topics, and no position
+    await begin(admin, [address()], [before], prefix=bus.prefix)  # the group's own topics, and no position
     await bus.publish([deleted("f1")])
     bus.subscribe(Subscription("g", (ImageDeleted,), handler, kind=Kind.REACTION))
     await bus.start()
-    await until(lambda: bus._members[0].stopped_because != "")
+    await until(lambda: bus.members[0].stopped_because != "")
     assert handler.done == []
 
 
@@ -225,7 +228,7 @@ async def test_a_reaction_begins_with_the_first_record_of_a_partition_added_late
     bus.subscribe(Subscription("g", (ImageDeleted,), handler, kind=Kind.REACTION))
     await bus.start()
     await bus.stop()
-    more = Topic(f"{bus._prefix}image.deleted", 4, None)
+    more = Topic(f"{bus.prefix}image.deleted", 4, None)
     with pytest.raises(Invalid, match="add partitions"):
         await apply(admin, await plan(admin, [more]))
     await apply(admin, await plan(admin, [more]), harmful=True)
@@ -241,9 +244,9 @@ async def test_a_record_that_is_no_event_is_dead_lettered_and_readers_pass_over_
     bus, handler = await make_single(), Recorder()
     producer = AIOKafkaProducer(bootstrap_servers=address())
     await producer.start()
-    await producer.send_and_wait(f"{bus._prefix}image.deleted", b"\xff", headers=[("ce_id", b"\xff")])
-    await producer.send_and_wait(f"{bus._prefix}image.deleted", b"{}")
-    await producer.send_and_wait(f"{bus._prefix}image.deleted", b"x" * 1_048_400)  # as large as Kafka takes
+    await producer.send_and_wait(f"{bus.prefix}image.deleted", b"\xff", headers=[("ce_id", b"\xff")])
+    await producer.send_and_wait(f"{bus.prefix}image.deleted", b"{}")
+    await producer.send_and_wait(f"{bus.prefix}image.deleted", b"x" * 1_048_400)  # as large as Kafka takes
     await producer.stop()
     bus.subscribe(Subscription("g", (ImageDeleted,), handler))
     await bus.start()
@@ -258,9 +261,7 @@ async def test_records_are_cloudevents_in_binary_mode_keyed_by_figure(make_singl
     bus = await make_single()
     event = deleted("f1")
     await bus.publish([event])
-    consumer = AIOKafkaConsumer(
-        f"{bus._prefix}image.deleted", bootstrap_servers=address(), auto_offset_reset="earliest"
-    )
+    consumer = AIOKafkaConsumer(f"{bus.prefix}image.deleted", bootstrap_servers=address(), auto_offset_reset="earliest")
     await consumer.start()
     record = await asyncio.wait_for(consumer.getone(), 10)
     await consumer.stop()
@@ -347,7 +348,7 @@ def test_an_address_that_is_none_is_invalid(url: str) -> None:
 
 
 async def test_topics_are_changed_only_where_nothing_is_lost(admin: AIOKafkaAdminClient, make_single: MakeBus) -> None:
-    name = f"{(await make_single())._prefix}plan"
+    name = f"{(await make_single()).prefix}plan"
     await admin.create_topics(
         [NewTopic(name, 2, 1, topic_configs={"retention.ms": "86400000", "segment.bytes": "2000000"})]
     )
@@ -370,7 +371,7 @@ async def test_topics_are_changed_only_where_nothing_is_lost(admin: AIOKafkaAdmi
 
 
 async def test_changing_a_topic_keeps_what_others_set(admin: AIOKafkaAdminClient, make_single: MakeBus) -> None:
-    name = f"{(await make_single())._prefix}mine"
+    name = f"{(await make_single()).prefix}mine"
     await admin.create_topics([NewTopic(name, 1, 1, topic_configs={"retention.ms": "1000", "segment.ms": "60000"})])
     async with asyncio.timeout(10):
         while name not in await admin.list_topics():

@@ -23,6 +23,7 @@ async def opened(
     monkeypatch.setattr(kafka_group, "delay", lambda attempt: 0.001)
     monkeypatch.setattr(kafka_group, "DEPENDENCY_SECONDS", 0.01)
     monkeypatch.setattr(kafka_group, "FETCH_WAIT_MS", 10)
+    monkeypatch.setattr(kafka_group, "HEARTBEAT_SECONDS", 0.1)
     prefix = f"test-{uuid.uuid4().hex[:8]}."
     made: list[KafkaBus] = []
 
