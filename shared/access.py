@@ -2,6 +2,9 @@
 
 A rule says which relation to the object a role needs for an action. `own`: the assignment is the caller's;
 `review`: the caller reviews it; `any`: whoever's it is. An action that is missing for a role is forbidden.
+
+Within a project legends are open: whoever may search finds every figure by its legend. Tags that are not reviewed yet
+are found by administrators only. Annotators and reviewers see a figure as part of their assignment.
 """
 
 from collections.abc import Mapping
@@ -49,14 +52,12 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "account.write": frozenset({"any"}),
     },
     "annotator": {
-        "figure.read": frozenset({"own", "review"}),
         "assignment.read": frozenset({"own"}),
         "decision.write": frozenset({"own"}),
         "vocabulary.read": frozenset({"any"}),
         "search.read": frozenset({"any"}),
     },
     "reviewer": {
-        "figure.read": frozenset({"own", "review"}),
         "assignment.read": frozenset({"review"}),
         "review.write": frozenset({"review"}),
         "vocabulary.read": frozenset({"any"}),

@@ -100,6 +100,21 @@ class Database:
         async with self._reading:
             return await asyncio.to_thread(self._read, job)
 
+    async def truncate_log(self) -> None:
+        """Moves what the write-ahead log holds into the file and empties it, so that what was overwritten is gone from
+        both. Left for the next time while somebody reads an old state."""
+        await asyncio.to_thread(self._truncate_log)
+
+    def _truncate_log(self) -> None:
+        connection = apsw.Connection(str(self.path))
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except _REFUSALS as error:
+            raise _unavailable(error) from error
+        finally:
+            connection.close()
+
     def _read(self, job: Job[T]) -> T:
         connection = self._readers.get()  # waits: a cancelled reader gives up its turn before its connection
         try:

@@ -102,6 +102,8 @@ class Figures:
             # Sent again: of what is new, `forget_originals` hears.
             if draft.new.upload and outcome.figure and not outcome.created:
                 await self._drop_original(outcome.figure.picture)
+            if draft.new.upload and outcome.figure is None:
+                await self._drop_refused(draft.new.upload)
         return outcomes
 
     async def forget_originals(self, events: Sequence[Event]) -> None:
@@ -222,7 +224,7 @@ class Figures:
             problem.field = problem.field or "file"
             return problem
         except NotFound:
-            return Invalid("The file is not there.", field="upload", remedy="Upload it again, then send the row again.")
+            return Invalid("The file is not there.", field="file", remedy="Upload it again, then send the row again.")
         except DeadlineExceeded:
             return Invalid(
                 f"The image could not be rendered within {RENDER_SECONDS:.0f} s.",
@@ -252,6 +254,11 @@ class Figures:
     async def _drop_original(self, picture: Picture | None) -> None:
         if picture is not None and picture.format == "dicom":
             await self._blobs.delete(picture.sha256)
+
+    async def _drop_refused(self, upload: str) -> None:
+        """What could not be rendered is not kept, since nothing would ever erase it; unless a figure has it."""
+        if not await self._figures.count({"picture.sha256": upload}):
+            await self._blobs.delete(upload)
 
     async def _drop_files(self, figure: str, picture: Picture) -> None:
         """Except those that another figure needs: different files may give one rendition, byte for byte."""

@@ -233,7 +233,7 @@ def _reject(
     """Of a row that did not go in; with a figure, or as the manifest's, a warning."""
     file = file.encode(errors="replace").decode()[:1000]  # JSON may bring half surrogates
     return Reject(
-        id=event_id("ingest", "reject", job, row, file, problem.message),
+        id=event_id("ingest", "reject", job, row, file, problem.field),
         job=job,
         row=row,
         file=file,

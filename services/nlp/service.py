@@ -32,7 +32,7 @@ class Nlp:
 
     async def stop(self) -> None:
         if self._warming is not None:
-            await self._warming
+            await asyncio.gather(self._warming, return_exceptions=True)  # what failed fails again with the first legend
 
     async def _tokenize(self, events: Sequence[Event]) -> None:
         uploaded = cast("Sequence[ImageUploaded]", events)

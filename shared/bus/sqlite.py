@@ -24,6 +24,7 @@ from shared.sqlite import Database, Job, one
 
 MAX_BATCH_BYTES: Final = 8_000_000
 TRACEBACK_CHARACTERS: Final = 8_000
+SCRUB_SECONDS: Final = 30.0
 DAY_SECONDS: Final = 86_400.0
 DROPPED_AT_ONCE: Final = 1_000  # people who save a decision wait for the same writer
 
@@ -80,6 +81,7 @@ class SqliteBus:
         self._woken = asyncio.Condition()
         self._commits = 0
         self._wake_task: asyncio.Task[None] | None = None
+        self._scrubbing: asyncio.Task[None] | None = None
         self._retention: asyncio.Task[None] | None = None
         self._stopping = False
         database.on_commit(self._committed)
@@ -113,6 +115,9 @@ class SqliteBus:
         if self._retention is not None:
             self._retention.cancel()
             await asyncio.gather(self._retention, return_exceptions=True)
+        if self._scrubbing is not None:
+            self._scrubbing.cancel()
+            await asyncio.gather(self._scrubbing, return_exceptions=True)
         await self._wake()
         tasks = [consumer.task for consumer in self._consumers if consumer.task]
         await asyncio.gather(*tasks)
@@ -205,6 +210,17 @@ class SqliteBus:
             connection.executemany("DELETE FROM dead_letters WHERE figure = ?", keys)
 
         await self._database.write(job)
+        if self._scrubbing is None or self._scrubbing.done():
+            self._scrubbing = asyncio.create_task(self._scrub(), name="bus scrubbing")
+
+    async def _scrub(self) -> None:
+        """Empties SQLite's write-ahead log once every group has erased what it had; an end of the bus does it too."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                await self.settled(timeout=SCRUB_SECONDS)
+            await self._database.truncate_log()
+        except Unavailable:
+            logger.exception("the write-ahead log cannot be emptied")
 
     async def _drop_daily(self) -> None:
         while True:

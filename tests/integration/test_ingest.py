@@ -372,7 +372,19 @@ async def test_a_half_surrogate_is_a_bad_row_and_nothing_more(world: World) -> N
 
 async def test_an_upload_that_is_not_there_is_a_bad_row(world: World) -> None:
     _, (result,) = await world.rows([{"file": "a.png", "upload": "f" * 64}])
-    assert (result["status"], result["problem"]["field"]) == ("rejected", "upload")
+    assert (result["status"], result["problem"]["field"]) == ("rejected", "file")
+
+
+async def test_a_refused_file_is_not_kept_and_its_row_counts_once(world: World) -> None:
+    upload = await world.upload(b"Jane Doe, not a picture")
+    row = {"file": "a.png", "upload": upload}
+    job, (result,) = await world.rows([row])
+    assert result["status"] == "rejected"
+    with pytest.raises(NotFound):
+        await world.engine.blobs.stat(upload)
+    again = {"collection": "c", **row, "row": 1}
+    await world.ask("POST", f"/api/v1/imports/{job}/rows", json={"rows": [again]})
+    assert len(await world.rejects(job)) == 1
 
 
 async def test_a_file_whose_name_misleads_goes_in_and_is_reported(world: World) -> None:

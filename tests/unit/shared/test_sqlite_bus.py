@@ -15,6 +15,8 @@ from shared.errors import Invalid, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import Article, ImageDeleted, ImageUploaded
 from shared.sqlite import Database, one
+from tests.support.builders import image_uploaded
+from tests.support.embedded import embedded
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -112,3 +114,12 @@ async def test_what_a_group_has_not_handled_yet_waits_for_it_however_old(databas
     bus = await reopened(database)
     await events_become(database, 0)
     await bus.stop()
+
+
+async def test_what_was_forgotten_is_in_no_file_of_the_store(tmp_path: Path) -> None:
+    async with embedded(tmp_path) as engine:
+        await engine.bus.publish([image_uploaded(legend="Sentinel-7423 in the legend.")])
+        await engine.bus.forget(["f1"])
+        async with asyncio.timeout(20):
+            while any(b"Sentinel-7423" in path.read_bytes() for path in (tmp_path / "data").glob("mitagger.sqlite*")):
+                await asyncio.sleep(0.01)
