@@ -304,18 +304,20 @@ class MongoCollection(Generic[D]):
             keys = [record["unique"][name] for record in records if name in record["unique"]]
             taken.append({f"unique.{name}": {"$in": keys}})
         there = await self._collection.find({"$or": taken}, {"schema": 1, "unique": 1}).to_list()
-        erased = {record["_id"] for record in there if record["schema"] == 0}
+        schemas = {record["_id"]: record["schema"] for record in there}
         holders = {(name, key): str(record["_id"]) for record in there for name, key in record["unique"].items()}
 
         def reason(record: Record) -> Duplicate | Erased:
             id = record["_id"]
-            if id in erased:
+            if schemas.get(id) == 0:
                 return Erased(f"{self._name()} {id} was erased.")
             for name in names:
                 holder = holders.get((name, record["unique"].get(name)))
                 if holder is not None and holder != id:
                     return Duplicate(f"{self._name()}: {name} is taken.", holder=holder)
-            return Duplicate(f"{self._name()} {id} is there already.", holder=id)
+            if id in schemas:
+                return Duplicate(f"{self._name()} {id} is there already.", holder=id)
+            return Duplicate(f"{self._name()}: a unique key was taken until just now.", remedy="Try again.")
 
         return [reason(record) for record in records]
 

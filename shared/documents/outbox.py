@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -127,15 +126,16 @@ class Relay:
             leased = {"_id": {"$in": ids}, "lease.owner": owner}
             records = await collection.find(leased, {"_id": 1, "outbox": {"$slice": EVENTS_AT_ONCE}}).to_list()
         outcomes = await asyncio.gather(*(self._send(record["outbox"], ends) for record in records))
+        # Event ids are unique: one write takes out of each document what is its own. Where the lease ran out it takes
+        # nothing: whoever has it now repeats the events, and takes them out.
+        sent = {"$pull": {"outbox": {"id": {"$in": [id for outcome in outcomes for id in outcome.sent]}}}}
+        # On an event that is refused the lease stays, so that its document does not keep the others waiting.
+        kept = [record["_id"] for record, outcome in zip(records, outcomes, strict=True) if outcome.refused]
         with answering():
-            if records:
-                await collection.bulk_write(
-                    [
-                        _cleared(record["_id"], owner, outcome)
-                        for record, outcome in zip(records, outcomes, strict=True)
-                    ],
-                    ordered=False,
-                )
+            if kept:
+                await collection.update_many({"_id": {"$in": kept}, "lease.owner": owner}, sent)
+            done = {"_id": {"$in": ids, "$nin": kept}, "lease.owner": owner}
+            await collection.update_many(done, {**sent, "$set": {"lease": FREE}})
         for outcome in outcomes:
             if isinstance(outcome.error, Unavailable):
                 raise outcome.error
@@ -169,14 +169,9 @@ class _Outcome:
     sent: list[str]
     error: Exception | None = None
 
-
-def _cleared(id: str, owner: str, outcome: _Outcome) -> UpdateOne:
-    """Takes out what was sent, unless the lease ran out and is another's. The lease is given back, but on an event that
-    is refused: until it runs out, that document does not keep the others waiting."""
-    update: dict[str, Any] = {"$pull": {"outbox": {"id": {"$in": outcome.sent}}}}
-    if outcome.error is None or isinstance(outcome.error, Unavailable):
-        update["$set"] = {"lease": FREE}
-    return UpdateOne({"_id": id, "lease.owner": owner}, update)
+    @property
+    def refused(self) -> bool:
+        return self.error is not None and not isinstance(self.error, Unavailable)
 
 
 def _unpacked(record: Mapping[str, Any]) -> Event:
