@@ -4,7 +4,7 @@ it so. Nothing here loses records unless it is asked to."""
 import asyncio
 import tomllib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -27,6 +27,7 @@ from aiokafka.admin.config_resource import (  # type: ignore[import-untyped, imp
     ConfigResourceType,
 )
 from aiokafka.errors import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    CommitFailedError,
     KafkaError,
     TopicAlreadyExistsError,
     for_code,
@@ -206,13 +207,16 @@ async def partitions(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[
 async def _start_at_the_end(
     admin: AIOKafkaAdminClient, servers: Sequence[str], group: str, topics: Sequence[str]
 ) -> None:
-    where = await partitions(admin, topics)
+    known = await admin.list_consumer_group_offsets(group)
+    where = [each for each in await partitions(admin, topics) if each not in known]
     consumer = AIOKafkaConsumer(bootstrap_servers=list(servers), group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign(where)
         ends = await consumer.end_offsets(where)
-        await consumer.commit({tp: OffsetAndMetadata(end, "") for tp, end in ends.items()})
+        # Refused when another copy of the service was faster and has joined: then it has committed them.
+        with suppress(CommitFailedError):
+            await consumer.commit({tp: OffsetAndMetadata(end, "") for tp, end in ends.items()})
     finally:
         await consumer.stop()
 

@@ -208,6 +208,18 @@ async def test_a_reaction_whose_records_are_gone_stops_and_says_so(
     assert handler.done == [("f1", 1)]
 
 
+async def test_copies_of_a_new_reaction_that_start_together_begin_with_the_next_event(make_bus: MakeBus) -> None:
+    copies, handler = [await make_bus() for _ in range(4)], Recorder()
+    await copies[0].publish([deleted("before")])
+    for bus in copies:
+        bus.subscribe(Subscription("g", (ImageDeleted,), handler, kind=Kind.REACTION))
+    await asyncio.gather(*(bus.start() for bus in copies))
+    await copies[0].publish([deleted(f"f{n}") for n in range(20)])
+    await copies[0].settled()
+    assert set(handler.done) == {(f"f{n}", 1) for n in range(20)}
+    assert [bus.members[0].stopped_because for bus in copies] == [""] * 4
+
+
 async def test_a_reaction_that_was_here_before_and_has_no_position_stops(
     make_single: MakeBus, admin: AIOKafkaAdminClient
 ) -> None:
