@@ -112,7 +112,7 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
     async def pull(
         person: PersonDep,
         topics: TopicsDep,
-        after: Annotated[str, Query(max_length=200, description="`next` of the last answer; empty: the oldest")] = "",
+        after: Annotated[str, Query(max_length=8000, description="`next` of the last answer; empty: the oldest")] = "",
         limit: Limit = 100,
     ) -> EventsView:
         """Call again with `after` set to `next`. Events are kept for the time that the catalogue states."""
@@ -123,7 +123,7 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
     async def following(
         person: PersonDep,
         topics: TopicsDep,
-        last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=200)] = None,
+        last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=8000)] = None,
     ) -> AsyncIterator[AsyncIterator[tuple[str, Event]]]:
         # Refusals belong before the stream begins: afterwards there is no status left to send.
         person.caller.require("event.read")
@@ -181,7 +181,7 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
 
     @routes.get("/api/v1/dead-letters", tags=["events"], summary="List events that could not be handled")
     async def dead_letters(
-        person: PersonDep, group: Annotated[str, Query(max_length=200)] = "", limit: Limit = 100
+        person: PersonDep, group: Annotated[str, Query(max_length=8000)] = "", limit: Limit = 100
     ) -> PageOf[DeadLetterRef]:
         """Newest first, at most `limit` (at most 200)."""
         person.caller.require("system.read")
