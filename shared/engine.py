@@ -91,8 +91,9 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = Signer(settings.signing_key())
     # kafka://host:port/name: the name keeps installations that share a cluster apart.
-    address, _, prefix = settings.bus.removeprefix("kafka://").partition("/")
-    bus = KafkaBus(f"kafka://{address}", prefix=prefix and f"{prefix}.")
+    scheme, _, rest = settings.bus.partition("://")
+    brokers, _, name = rest.partition("/")
+    bus = KafkaBus(f"{scheme}://{brokers}", prefix=name and f"{name}.")
     async with connected(settings.documents) as mongo, _database(settings, "search.sqlite") as index:
         await bus.open()
         relay = Relay(mongo, bus, models)
