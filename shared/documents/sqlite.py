@@ -1,7 +1,5 @@
 """The embedded documents engine: a SQLite table a collection, JSON bodies, an expression index a declared index."""
 
-import base64
-import binascii
 import json
 from collections.abc import Sequence
 from typing import Any, Final, Generic, cast
@@ -9,8 +7,10 @@ from typing import Any, Final, Generic, cast
 import apsw
 
 from shared.bus.log import EventLog
+from shared.documents.paging import cursor, cursor_values, order
 from shared.documents.port import MAX_PAGE, Change, Collection, D, Document, In, Page, Range, Value, Where
-from shared.errors import Conflict, Duplicate, Erased, Invalid, NotFound, StoreTooNew
+from shared.documents.upcasting import upcast
+from shared.errors import Conflict, Duplicate, Erased, NotFound
 from shared.events.envelope import Event
 from shared.sqlite import Database, one
 
@@ -101,7 +101,10 @@ class SqliteCollection(Generic[D]):
         def job(connection: apsw.Connection) -> int:
             written = 0
             for document in documents:
-                connection.execute(sql, (document.id, self._model.schema_version, _body(document)))
+                try:
+                    connection.execute(sql, (document.id, self._model.schema_version, _body(document)))
+                except apsw.ConstraintError as error:
+                    raise self._kept_out(connection, document) from error
                 written += connection.changes()
             return written
 
@@ -158,14 +161,11 @@ class SqliteCollection(Generic[D]):
         limit: int = 100,
     ) -> Page[D]:
         limit = min(limit, MAX_PAGE)
-        descending = bool(sort) and sort[0].startswith("-")
-        if any(field.startswith("-") != descending for field in sort):
-            raise Invalid("A sort goes up or down in all its fields.", field="sort")
-        fields = [field.removeprefix("-") for field in sort]
+        fields, descending = order(sort)
         keys = [*(_path(field) for field in fields), "id"]
         conditions, bindings = _conditions(where or {})
         if after is not None:
-            values = _cursor_values(after, sort)
+            values = cursor_values(after, sort)
             # SQLite does not search an index on expressions by a row value, only by its first column.
             conditions.append(f"{keys[0]} {'<=' if descending else '>='} ?")
             conditions.append(f"({', '.join(keys)}) {'<' if descending else '>'} ({', '.join('?' * len(keys))})")
@@ -179,7 +179,7 @@ class SqliteCollection(Generic[D]):
         def job(connection: apsw.Connection) -> Page[D]:
             rows = connection.execute(sql, (*bindings, limit + 1)).fetchall()
             items = [self._parse(row) for row in rows[:limit]]
-            return Page(items, _cursor(sort, rows[limit - 1][4:]) if len(rows) > limit else None)
+            return Page(items, cursor(sort, rows[limit - 1][4:]) if len(rows) > limit else None)
 
         return await self._database.read(job)
 
@@ -209,7 +209,7 @@ class SqliteCollection(Generic[D]):
             # Id and version stand in columns; one concatenation is cheaper than a second parse.
             return self._model.model_validate_json(f'{{"id":{json.dumps(id)},"version":{version},{body[1:]}')
         return self._model.model_validate(
-            {**_upcast(self._model, schema, json.loads(body)), "id": id, "version": version}
+            {**upcast(self._model, schema, json.loads(body)), "id": id, "version": version}
         )
 
     def _kept_out(self, connection: apsw.Connection, document: D) -> Duplicate | Erased:
@@ -246,15 +246,6 @@ def _schema(model: type[Document]) -> list[str]:
         unique = "UNIQUE " if index.unique else ""
         statements.append(f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({columns}) WHERE body IS NOT NULL")
     return statements
-
-
-def _upcast(model: type[Document], schema: int, body: dict[str, Any]) -> dict[str, Any]:
-    if schema > model.schema_version:
-        raise StoreTooNew(f"A newer MITagger wrote this {model.__name__}.", remedy="Install that version again.")
-    while schema < model.schema_version:
-        body = model.upcasters[schema](body)
-        schema += 1
-    return body
 
 
 def _body(document: Document) -> str:
@@ -305,24 +296,3 @@ def _conditions(where: Where) -> tuple[list[str], list[Any]]:
             conditions.append(f"{path} = ?")
             bindings.append(wanted)
     return conditions, bindings
-
-
-def _cursor(sort: Sequence[str], values: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([list(sort), list(values)]).encode()).decode()
-
-
-def _cursor_values(cursor: str, sort: Sequence[str]) -> list[Any]:
-    try:
-        of, values = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        if of == list(sort) and len(values) == len(sort) + 1 and all(map(_storable, values)):
-            return list(values)
-    except (ValueError, TypeError, RecursionError, binascii.Error):
-        pass
-    raise Invalid("That cursor is not one of this list.", field="cursor", remedy="Start again without one.")
-
-
-def _storable(value: object) -> bool:
-    """Whether a document can hold it: a number of 64 bits, or text without half surrogates."""
-    if isinstance(value, str):
-        return not any("\ud800" <= sign <= "\udfff" for sign in value)
-    return isinstance(value, int | float) and abs(value) < 1 << 63

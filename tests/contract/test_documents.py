@@ -413,3 +413,10 @@ async def test_what_is_erased_is_not_counted(store: Store) -> None:
     await store.specimens.erase("c")
     assert await store.specimens.count({"label": None}) == 1
     assert await store.specimens.count_by("label") == {"": 1}
+
+
+async def test_an_upsert_into_a_taken_unique_key_is_refused(store: Store) -> None:
+    await store.specimens.insert(Specimen(id="a", label="x"))
+    with pytest.raises(Duplicate):
+        await store.specimens.upsert_many([Specimen(id="b", label="x")], ["revision"])
+    assert await store.specimens.count() == 1

@@ -9,7 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.documents.mongo import STORE, MongoDocuments
 from shared.documents.port import Collection, Document, Index
-from shared.errors import Duplicate, Invalid, StoreTooNew, TooLarge, Unavailable
+from shared.errors import Invalid, StoreTooNew, TooLarge, Unavailable
 from shared.mongo import connected
 from tests.support.servers import mongo
 
@@ -100,14 +100,6 @@ async def test_a_document_of_more_than_16_mib_is_refused_and_the_old_one_stays(p
 async def test_what_mongodb_cannot_hold_is_invalid(plates: Collection[Plate], plate: Plate) -> None:
     with pytest.raises(Invalid):
         await plates.insert(plate)
-
-
-@pytest.mark.servers
-async def test_an_upsert_into_a_taken_unique_key_is_refused(plates: Collection[Plate]) -> None:
-    await plates.insert(Plate(id="a", label="x"))
-    with pytest.raises(Duplicate):
-        await plates.upsert_many([Plate(id="b", label="x")], ["row"])
-    assert await plates.count() == 1
 
 
 @pytest.mark.servers
