@@ -4,7 +4,7 @@ A rule says which relation to the object a role needs for an action. `own`: the 
 `review`: the caller reviews it; `any`: whoever's it is. An action that is missing for a role is forbidden.
 
 Within a project legends are open: whoever may search finds every figure by its legend. Tags that are not reviewed yet
-are found by administrators only. Annotators and reviewers see a figure as part of their assignment.
+are found by administrators only. Annotators and reviewers read a figure where the assignment is known (annotation).
 """
 
 from collections.abc import Mapping
@@ -52,12 +52,14 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "account.write": frozenset({"any"}),
     },
     "annotator": {
+        "figure.read": frozenset({"own", "review"}),
         "assignment.read": frozenset({"own"}),
         "decision.write": frozenset({"own"}),
         "vocabulary.read": frozenset({"any"}),
         "search.read": frozenset({"any"}),
     },
     "reviewer": {
+        "figure.read": frozenset({"own", "review"}),
         "assignment.read": frozenset({"review"}),
         "review.write": frozenset({"review"}),
         "vocabulary.read": frozenset({"any"}),
