@@ -36,6 +36,7 @@ AXES: Final = ("anatomy", "disease", "genetics", "imaging", "intervention", "pha
 ANNOTATOR, REVIEWER = "ada", "grace"
 RECOMMEND_SECONDS: Final = 120.0
 SHOWN_MISSES: Final = 6
+FIGURES_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,11 @@ async def _run(settings: Settings, *, once: bool) -> int:
     _empty(settings.data)
     report = Report()
     started = time.perf_counter()
+    sample = asyncio.create_task(asyncio.to_thread(write, settings.data / "sample"))
     async with running(settings) as server:
         report.seconds["start"] = time.perf_counter() - started
         console.print(f"[bold]MITagger[/] serves on {server.url}, data in {settings.data} (begun afresh)")
-        people = await _work(server, settings.data, report, console)
+        people = await _work(server, settings.data, sample, report, console)
         _tell(report, console)
         console.print(f"\nOpen [bold]{server.url}[/] in a browser, or ask in another shell:")
         console.print(f"  mitagger search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
@@ -122,24 +124,32 @@ def _empty(folder: Path) -> None:
     mark.touch()
 
 
-async def _work(server: Running, folder: Path, report: Report, console: Console) -> dict[str, str]:
+async def _work(
+    server: Running, folder: Path, sample: asyncio.Task[Path], report: Report, console: Console
+) -> dict[str, str]:
     """The main job, step by step. Returns the sample people's passwords."""
     passwords = {name: secrets.token_urlsafe(12) for name in (ANNOTATOR, REVIEWER)}
     async with AsyncClient(server.url, key=server.key) as admin:
         ada = await admin.create_account(ANNOTATOR, passwords[ANNOTATOR], ["annotator"])
         grace = await admin.create_account(REVIEWER, passwords[REVIEWER], ["reviewer"])
         with report.timed("sample"):
-            sample = await asyncio.to_thread(write, folder / "sample")
+            figures = await sample
         with report.timed("import"):
-            report.figures = await _import(admin, sample, console)
+            report.figures = await _import(admin, figures, console)
         with report.timed("recommend"):
             await _assigned(admin, report.figures, annotator=ada.person, reviewer=grace.person)
             await _recommended(admin, report, console)
     expected = _expected()
     with report.timed("annotate"):
         async with _signed_in(server.url, ANNOTATOR, passwords) as annotator:
-            async for listed in annotator.assignments():
-                await _annotate(annotator, await annotator.assignment(listed.id), expected, report)
+            # A few figures open at once, as in the tabs of a browser.
+            open_at_once = asyncio.Semaphore(FIGURES_AT_ONCE)
+
+            async def annotate(id: str) -> None:
+                async with open_at_once:
+                    await _annotate(annotator, await annotator.assignment(id), expected, report)
+
+            await asyncio.gather(*[annotate(listed.id) async for listed in annotator.assignments()])
     with report.timed("review"):
         await _review(server.url, passwords, expected, report)
     with report.timed("export"):
