@@ -36,7 +36,6 @@ AXES: Final = ("anatomy", "disease", "genetics", "imaging", "intervention", "pha
 ANNOTATOR, REVIEWER = "ada", "grace"
 RECOMMEND_SECONDS: Final = 120.0
 SHOWN_MISSES: Final = 6
-FIGURES_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +141,8 @@ async def _work(
     expected = _expected()
     with report.timed("annotate"):
         async with _signed_in(server.url, ANNOTATOR, passwords) as annotator:
-            # A few figures open at once, as in the tabs of a browser.
-            open_at_once = asyncio.Semaphore(FIGURES_AT_ONCE)
-
-            async def annotate(id: str) -> None:
-                async with open_at_once:
-                    await _annotate(annotator, await annotator.assignment(id), expected, report)
-
-            await asyncio.gather(*[annotate(listed.id) async for listed in annotator.assignments()])
+            async for listed in annotator.assignments():
+                await _annotate(annotator, await annotator.assignment(listed.id), expected, report)
     with report.timed("review"):
         await _review(server.url, passwords, expected, report)
     with report.timed("export"):
