@@ -27,10 +27,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared.documents import outbox
+from shared.documents.changing import applied
 from shared.documents.paging import cursor, cursor_values, order
 from shared.documents.port import MAX_PAGE, Change, Collection, D, Document, In, Index, Page, Range, Where
 from shared.documents.upcasting import upcast
-from shared.errors import Conflict, DeadlineExceeded, Duplicate, Erased, Invalid, NotFound, StoreTooNew, Unavailable
+from shared.errors import DeadlineExceeded, Duplicate, Erased, Invalid, NotFound, StoreTooNew, Unavailable
 from shared.events.envelope import Event
 from shared.mongo import DEPENDENCY, MAX_DOCUMENT_BYTES, answering, too_large
 
@@ -181,15 +182,10 @@ class MongoCollection(Generic[D]):
             if record is None and initial is None:
                 raise self._missing(id)
             current = cast("D", initial) if record is None else self._parse(record)
-            if version is not None and version != current.version:
-                raise Conflict(
-                    f"This changed meanwhile: you saw version {version}, it is at {current.version}.",
-                    difference={"version": {"yours": version, "theirs": current.version}},
-                )
-            changed, events = change(current)
-            if changed == current and not events and record is not None:
+            made = applied(current, change, seen=version, stored=record is not None)
+            if made is None:
                 return current
-            changed = changed.model_copy(update={"version": current.version + 1})
+            changed, events = made
             if await self._swap(id, changed, events, stored=record is not None):
                 self._tell(events)
                 return changed

@@ -7,10 +7,11 @@ from typing import Any, Final, Generic, cast
 import apsw
 
 from shared.bus.log import EventLog
+from shared.documents.changing import applied
 from shared.documents.paging import cursor, cursor_values, order
 from shared.documents.port import MAX_PAGE, Change, Collection, D, Document, In, Page, Range, Value, Where
 from shared.documents.upcasting import upcast
-from shared.errors import Conflict, Duplicate, Erased, NotFound
+from shared.errors import Duplicate, Erased, NotFound
 from shared.events.envelope import Event
 from shared.sqlite import Database, one
 
@@ -116,15 +117,10 @@ class SqliteCollection(Generic[D]):
             if row is None and initial is None:
                 raise self._missing(id)
             current = cast("D", initial) if row is None else self._parse(row)
-            if version is not None and version != current.version:
-                raise Conflict(
-                    f"This changed meanwhile: you saw version {version}, it is at {current.version}.",
-                    difference={"version": {"yours": version, "theirs": current.version}},
-                )
-            changed, events = change(current)
-            if changed == current and not events and row is not None:
+            made = applied(current, change, seen=version, stored=row is not None)
+            if made is None:
                 return current
-            changed = changed.model_copy(update={"version": current.version + 1})
+            changed, events = made
             try:
                 connection.execute(
                     f"INSERT INTO {self._table} VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"  # noqa: S608

@@ -57,11 +57,6 @@ class Event(Body):
         """Id of the entity whose state this event carries; `revision` counts its changes."""
         return self.figure
 
-    @property
-    def order(self) -> tuple[int, int]:
-        """(revision, generation): what a consumer compares to keep the newest state of an entity."""
-        return (self.revision, 0)
-
     @classmethod
     def type(cls) -> str:
         return f"org.mitagger.{cls.topic}.v{cls.schema_version}"

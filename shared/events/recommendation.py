@@ -52,7 +52,3 @@ class RecommendationsReady(Event):
     annotator: Annotated[str, Field(description="Which annotator and version made them")]
     vocabularies: Annotated[dict[str, str], Field(description="Ontology to version")] = {}
     recommendations: list[Recommendation] = []
-
-    @property
-    def order(self) -> tuple[int, int]:
-        return (self.revision, self.generation)

@@ -335,7 +335,7 @@ async def test_republishing_sends_the_current_state_with_the_same_ids(world: Wor
     answer = await world.send(ADMINISTRATOR, "POST", "/internal/republish", body)
     assert answer.json() == {"republished": 3}
     again = (await world.sent(*topics))[len(before) :]
-    current = {(event.type(), event.entity): event for event in before if event.order[0]}
+    current = {(event.type(), event.entity): event for event in before if event.revision}
     withdrawn = {event.entity for event in before if isinstance(event, TagWithdrawn)}
     expected = [e for e in current.values() if not (isinstance(e, TagAccepted) and e.entity in withdrawn)]
     assert sorted(event.id for event in again) == sorted(event.id for event in expected)
