@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped, import-no
 
 from shared.bus.kafka_group import GroupMember, Record
 from shared.bus.kafka_records import Origin, attributes, cursor, headers, letter, letter_headers, positions
-from shared.bus.port import DeadLetter, Progress, Slice, Subscription
+from shared.bus.port import DeadLetter, Progress, Share, Slice, Subscription
 from shared.bus.topics import answering, begin, dead_topic, partitions, retry_topic
 from shared.errors import Invalid, NotFound, Unavailable
 from shared.events import EVENTS
@@ -114,6 +114,10 @@ class KafkaBus:
             records = await _collect(consumer, at, ends, limit)
             found = [event for event in map(self._event, records) if event is not None]
             return Slice(found, self._cursor(at))
+
+    async def share(self, group: str, topic: type[Event]) -> Share:
+        member = next(each for each in self.members if each.subscription.group == group)
+        return await member.share(topic)
 
     async def progress(self) -> list[Progress]:
         """Of this process's groups, all their copies together. Raises Unavailable."""

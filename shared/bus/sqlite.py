@@ -14,7 +14,7 @@ import apsw
 import structlog
 
 from shared.bus.log import SCHEMA, EventLog
-from shared.bus.port import DeadLetter, Kind, Progress, Slice, Subscription
+from shared.bus.port import DeadLetter, Kind, Progress, Share, Slice, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
 from shared.errors import Invalid, NotFound, PermanentError, Unavailable
 from shared.events import EVENTS
@@ -143,6 +143,10 @@ class SqliteBus:
         found = await self._database.read(_records([t.topic for t in topics], start, limit))
         events = [_event(topic, record) for topic, record in found if record.body is not None]
         return Slice(events, _cursor(found[-1][1].seq if found else start))
+
+    async def share(self, group: str, topic: type[Event]) -> Share:
+        """All of it: there is no other process."""
+        return Share(partitions=1, since={0: 0.0}, settles=0.0)
 
     async def progress(self) -> list[Progress]:
         wanted = [(c.subscription.group, p) for c in self._consumers for p in c.positions]

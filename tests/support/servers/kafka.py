@@ -115,6 +115,7 @@ def properties(port: int, controller: int, logs: str) -> dict[str, str]:
         "broker.heartbeat.interval.ms": "500",
         "broker.session.timeout.ms": "2000",
         "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "500",
         "offsets.topic.num.partitions": "4",
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",
