@@ -11,8 +11,8 @@ from shared.blobs import Blobs
 from shared.bus.log import EventLog
 from shared.bus.port import Bus
 from shared.bus.sqlite import SqliteBus
-from shared.documents.port import Document, Documents
-from shared.documents.sqlite import SqliteDocuments
+from shared.documents.port import Document, Documents, Outbox
+from shared.documents.sqlite import NoOutbox, SqliteDocuments
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
 from shared.search.fts5 import Fts5Search
@@ -26,6 +26,7 @@ class Engine:
     """Ports in use, and the key that signs tokens and grants."""
 
     documents: Documents
+    outbox: Outbox
     bus: Bus
     search: Search
     blobs: Blobs
@@ -70,7 +71,7 @@ async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> Asy
             await search.prepare()
             blobs = _blobs(settings)
             await asyncio.to_thread(blobs.sweep)
-            yield Engine(documents, bus, search, blobs, Signer(settings.signing_key()))
+            yield Engine(documents, NoOutbox(), bus, search, blobs, Signer(settings.signing_key()))
     finally:
         lock.release()
 
@@ -102,7 +103,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
             await documents.prepare(models)
             await search.prepare()
             await relay.start()
-            yield Engine(documents, bus, search, _blobs(settings), signer)
+            yield Engine(documents, relay, bus, search, _blobs(settings), signer)
         finally:
             await relay.stop()
             await bus.close()

@@ -244,16 +244,17 @@ class Hop:
         method: str,
         path: str,
         *,
-        token: str,
+        token: str = "",
         params: Any = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         json: Any = None,
         seconds: float = HOP_SECONDS,
     ) -> httpx.Response:
-        """Raises DeadlineExceeded, Unavailable. Any answer of the service is returned, whatever its status."""
+        """`token`: who asks; "" for what anybody may ask. Raises DeadlineExceeded, Unavailable. Any answer of the
+        service is returned, whatever its status."""
         # As bytes, for HTTP takes more signs than the ASCII that httpx expects of text.
-        sent = {**(headers or {}), "Authorization": f"Bearer {token}"}
+        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         try:
             async with asyncio.timeout(seconds):
                 return await self._client.request(

@@ -20,13 +20,12 @@ from starlette.types import ASGIApp
 
 from shared import logs
 from shared.bus.port import Bus
-from shared.clock import now
 from shared.documents.port import Document
 from shared.engine import Engine, opened
 from shared.errors import Invalid, MitaggerError
-from shared.readiness import Readiness
 from shared.service import Service
 from shared.settings import Settings
+from shared.standing import Watch
 
 BACKLOG: Final = 1024
 END_SECONDS: Final = 5
@@ -54,7 +53,7 @@ async def _serve(settings: Settings, models: Sequence[type[Document]], build: Ca
     with listening(settings.host, settings.port) as door:
         async with opened(settings, models) as engine:
             service = build(engine)
-            app = with_health(service.app, engine.bus)
+            app = with_health(service.app, Watch(engine, service.name))
             async with started([service], engine.bus), answering(app, door) as url:
                 log.info("serving", service=service.name, url=url)
                 await until_interrupted()
@@ -133,16 +132,15 @@ async def until_interrupted() -> None:
     await interrupted.wait()
 
 
-def with_health(app: ASGIApp | None, bus: Bus) -> Starlette:
+def with_health(app: ASGIApp | None, watch: Watch) -> Starlette:
     """A service's door with /healthz (the process answers) and /readyz (503 while a consumer is stuck or waits)."""
-    readiness = Readiness()
 
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "up"})
 
     async def ready(_request: Request) -> JSONResponse:
-        problems = readiness.problems(await bus.progress(), now())
-        return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200)
+        found = await watch.look()
+        return JSONResponse(found.model_dump(mode="json"), 200 if found.ready else 503)
 
     doors = [Mount("/", app)] if app is not None else []
     return Starlette(routes=[Route("/healthz", health), Route("/readyz", ready), *doors])

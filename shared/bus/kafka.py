@@ -125,6 +125,28 @@ class KafkaBus:
             found = await asyncio.gather(*map(self._progress_of, self.members))
             return [each for of_member in found for each in of_member]
 
+    async def overview(self) -> list[Progress]:
+        """Groups are known by their retry topics. Raises Unavailable."""
+        mine = await self.progress()
+        known = {(each.group, each.topic) for each in mine}
+        async with answering():
+            there = await self._admin.list_topics()
+            groups: dict[str, list[str]] = {}
+            for event in EVENTS:
+                start = f"{self.prefix}{event.topic}."
+                for name in there:
+                    if name.startswith(start) and name.endswith(".retry"):
+                        group = name.removeprefix(start).removesuffix(".retry")
+                        groups.setdefault(group, []).extend((event.topic, name.removeprefix(self.prefix)))
+            behind = await asyncio.gather(*(self._behind(group, names) for group, names in groups.items()))
+        others = [
+            Progress(group, topic, count, None)
+            for group, counts in zip(groups, behind, strict=True)
+            for topic, count in counts.items()
+            if (group, topic) not in known and (count or not topic.endswith(".retry"))
+        ]
+        return sorted([*mine, *others], key=lambda each: (each.group, each.topic))
+
     async def settled(self, *, timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
             while any(each.behind for each in await self.progress()):
@@ -223,26 +245,28 @@ class KafkaBus:
 
     async def _progress_of(self, member: GroupMember) -> list[Progress]:
         group = member.subscription.group
-        names = {
-            self.prefix + name: name
-            for event in member.subscription.topics
-            for name in (event.topic, retry_topic(event.topic, group))
-        }
-        where = await partitions(self._admin, list(names))
-        committed = await self._admin.list_consumer_group_offsets(self.prefix + group)
-        first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
-        behind = dict.fromkeys(names, 0)
-        for each in where:
-            start = max(committed[each].offset, first[each]) if each in committed else first[each]
-            behind[each.topic] += max(0, ends[each] - start)
+        names = [
+            name for event in member.subscription.topics for name in (event.topic, retry_topic(event.topic, group))
+        ]
         found = []
-        for topic, name in names.items():
-            held = [each for each in member.held() if each.where.topic == topic]
+        for name, behind in (await self._behind(group, names)).items():
+            held = [each for each in member.held() if each.where.topic == self.prefix + name]
             moved = max((each.moved_at for each in held if each.moved_at), default=None)
             waiting = member.stopped_because or next((each.waiting_for for each in held if each.waiting_for), "")
-            if behind[topic] or not name.endswith(".retry"):
-                found.append(Progress(group, name, behind[topic], moved, waiting))
+            if behind or not name.endswith(".retry"):
+                found.append(Progress(group, name, behind, moved, waiting))
         return found
+
+    async def _behind(self, group: str, topics: Sequence[str]) -> dict[str, int]:
+        """Events of each topic (without the prefix) that the group has not handled yet. Raises KafkaError."""
+        where = await partitions(self._admin, [self.prefix + topic for topic in topics])
+        committed = await self._admin.list_consumer_group_offsets(self.prefix + group)
+        first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
+        behind = dict.fromkeys(topics, 0)
+        for each in where:
+            start = max(committed[each].offset, first[each]) if each in committed else first[each]
+            behind[each.topic.removeprefix(self.prefix)] += max(0, ends[each] - start)
+        return behind
 
     @contextlib.asynccontextmanager
     async def _reading(self, topics: Sequence[str]) -> AsyncIterator[tuple[Any, dict[Any, int]]]:

@@ -100,7 +100,12 @@ class Bus(Protocol):
     async def share(self, group: str, topic: type[Event]) -> Share:
         """Asked while one of the group's events is handled. No partitions in it: the work belongs to others by now."""
 
-    async def progress(self) -> list[Progress]: ...
+    async def progress(self) -> list[Progress]:
+        """Of the groups of this process; an event counts as handled whichever copy handled it."""
+
+    async def overview(self) -> list[Progress]:
+        """Of all groups, those of other processes too. When they moved and what they wait for is known of those of
+        this process only."""
 
     async def settled(self, *, timeout: float = 30.0) -> None:
         """Returns when no group is behind. Raises TimeoutError after `timeout` seconds."""

@@ -164,6 +164,9 @@ class SqliteBus:
             if count or not p.topic.endswith(".retry")
         ]
 
+    async def overview(self) -> list[Progress]:
+        return await self.progress()
+
     async def settled(self, *, timeout: float = 30.0) -> None:
         """Returns when no group is behind. Raises TimeoutError."""
         async with asyncio.timeout(timeout):

@@ -11,15 +11,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from shared import clock
 from shared.bus.port import Bus
 from shared.bus.retry import DEPENDENCY_SECONDS
-from shared.clock import new_id
 from shared.documents.port import Document
 from shared.errors import StoreTooNew, Unavailable
 from shared.events import EVENTS
@@ -52,7 +53,8 @@ def packed(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 class Relay:
-    """Sends what waits in the documents of these models, from `start` to `stop`."""
+    """Implements `shared.documents.port.Outbox`: from `start` to `stop`, sends what waits in the documents of these
+    models."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], bus: Bus, models: Sequence[type[Document]]) -> None:
         self._collections = {model.collection: database[model.collection] for model in models}
@@ -61,7 +63,8 @@ class Relay:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.waiting_for = ""  # the dependency that is down, for readiness
+        self.moved_at: datetime | None = None
+        self.waiting_for = ""
 
     def wake(self, collection: str) -> None:
         """Something waits there."""
@@ -113,7 +116,7 @@ class Relay:
     async def _batch(self, collection: AsyncCollection[dict[str, Any]]) -> bool:
         """Leases some documents, sends their events and takes them out. False when nothing waits that is not leased.
         Raises Unavailable."""
-        owner = new_id()
+        owner = clock.new_id()
         ends = asyncio.get_running_loop().time() + LEASE_SECONDS
         with answering():
             now = time.time()
@@ -126,6 +129,8 @@ class Relay:
             leased = {"_id": {"$in": ids}, "lease.owner": owner}
             records = await collection.find(leased, {"_id": 1, "outbox": {"$slice": EVENTS_AT_ONCE}}).to_list()
         outcomes = await asyncio.gather(*(self._send(record["outbox"], ends) for record in records))
+        if any(outcome.sent for outcome in outcomes):
+            self.moved_at = clock.now()
         # Event ids are unique: one write takes out of each document what is its own. Where the lease ran out it takes
         # nothing: whoever has it now repeats the events, and takes them out.
         sent = {"$pull": {"outbox": {"id": {"$in": [id for outcome in outcomes for id in outcome.sent]}}}}

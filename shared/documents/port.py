@@ -6,6 +6,7 @@ because a distributed engine has none worth its price; whoever needs two orders 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -122,6 +123,21 @@ class Collection(Protocol[D]):
 
     async def count_by(self, field: str, where: Where | None = None) -> dict[str, int]:
         """Documents by the value of a field; null counts under ""."""
+
+
+class Outbox(Protocol):
+    """Events that documents hold until the bus has them. (Embedded, the bus has them with the write.)"""
+
+    @property
+    def moved_at(self) -> datetime | None:
+        """When some were handed over last."""
+
+    @property
+    def waiting_for(self) -> str:
+        """The dependency that is down, else ""."""
+
+    async def pending(self) -> int:
+        """Documents with events that wait. Raises Unavailable."""
 
 
 class Documents(Protocol):

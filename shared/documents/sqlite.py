@@ -19,6 +19,16 @@ FEW: Final = 20  # documents that are read faster on the loop than a thread is w
 _UNSTORED: Final = {"id", "version"}  # columns of their own
 
 
+class NoOutbox:
+    """Implements `shared.documents.port.Outbox` where a write and its events are one transaction."""
+
+    moved_at = None
+    waiting_for = ""
+
+    async def pending(self) -> int:
+        return 0
+
+
 class SqliteDocuments:
     """Implements `shared.documents.port.Documents`. Collections are created by `prepare`, before they are used."""
 

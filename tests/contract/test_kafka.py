@@ -172,6 +172,20 @@ async def test_a_member_that_waits_for_a_dependency_stays_in_its_group(
     assert await bus.dead_letters() == []
 
 
+async def test_any_process_sees_how_far_the_groups_of_others_are(make_bus: MakeBus) -> None:
+    bus, other, handler = await make_bus(), await make_bus(), Recorder()
+    bus.subscribe(Subscription("g", (ImageDeleted,), handler))
+    await bus.start()
+    await bus.publish([deleted("f1")])
+    await bus.settled()
+    await bus.stop()
+    await bus.publish([deleted("f2"), deleted("f3")])
+    assert await other.progress() == []
+    (seen,) = await other.overview()
+    assert (seen.group, seen.topic, seen.behind, seen.waiting_for) == ("g", "image.deleted", 2, "")
+    assert await bus.overview() == await bus.progress()
+
+
 async def test_a_stop_lets_the_handler_finish_and_commits(make_bus: MakeBus) -> None:
     bus, handler = await make_bus(), Recorder()
     handler.gate.clear()
