@@ -82,6 +82,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
     try:
         # Optional packages: the extra "distributed".
         from shared.bus.kafka import KafkaBus  # noqa: PLC0415
+        from shared.bus.kafka_address import parsed  # noqa: PLC0415
         from shared.documents.mongo import MongoDocuments  # noqa: PLC0415
         from shared.documents.outbox import Relay  # noqa: PLC0415
         from shared.mongo import connected  # noqa: PLC0415
@@ -91,10 +92,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
         ) from error
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = Signer(settings.signing_key())
-    # kafka://host:port/name: the name keeps installations that share a cluster apart.
-    scheme, _, rest = settings.bus.partition("://")
-    brokers, _, name = rest.partition("/")
-    bus = KafkaBus(f"{scheme}://{brokers}", prefix=name and f"{name}.")
+    bus = KafkaBus(parsed(settings.bus))
     async with connected(settings.documents) as mongo, _database(settings, "search.sqlite") as index:
         await bus.open()
         relay = Relay(mongo, bus, models)

@@ -27,6 +27,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped, import-not-found, 
     OffsetOutOfRangeError,
 )
 
+from shared.bus.kafka_address import KafkaAddress
 from shared.bus.kafka_records import Origin, attributes, letter_id
 from shared.bus.port import DeadLetter, Kind, Share, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
@@ -86,17 +87,17 @@ class Held:
 class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignore]
     """`bury` writes a dead letter durably before the event's position is committed."""
 
-    def __init__(self, servers: Sequence[str], prefix: str, subscription: Subscription, bury: Bury) -> None:
+    def __init__(self, address: KafkaAddress, subscription: Subscription, bury: Bury) -> None:
         self.subscription = subscription
         self.stopped_because = ""
-        self._prefix = prefix
+        self._address = address
+        self._prefix = prefix = address.prefix
         self._bury_letter = bury
         self._classes = {
             prefix + name: event
             for event in subscription.topics
             for name in (event.topic, retry_topic(event.topic, subscription.group))
         }
-        self._servers = list(servers)
         self._consumer: Any = None
         self._held: dict[Any, Held] = {}
         self._idle = asyncio.Event()
@@ -110,7 +111,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
         """Joins the group. Raises KafkaError."""
         self._stopping, self.stopped_because = False, ""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._address.client,
             group_id=self._prefix + self.subscription.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest" if self.subscription.kind is Kind.PROJECTION else "none",

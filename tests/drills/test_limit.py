@@ -21,6 +21,7 @@ import pytest
 
 from services.recommender.slots import USED_SHARE
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import parsed
 from shared.events.image import ImageDeleted
 from tests.support.people import until
 from tests.support.server import ROOT
@@ -73,8 +74,8 @@ class Limited:
 
 
 async def test_copies_that_come_go_and_die_never_ask_too_often_and_none_starves(tmp_path: Path) -> None:
-    address = kafka.address()
-    bus = KafkaBus(f"kafka://{address}", prefix=f"limit-{uuid.uuid4().hex[:8]}.")
+    address = f"kafka://{kafka.address()}/limit-{uuid.uuid4().hex[:8]}"
+    bus = KafkaBus(parsed(address))
     await bus.open()
     service, copies = Limited(), dict[str, asyncio.subprocess.Process]()
     log = (tmp_path / "askers.log").open("ab")
@@ -82,7 +83,7 @@ async def test_copies_that_come_go_and_die_never_ask_too_often_and_none_starves(
     async def come(*names: str) -> None:
         for name in names:
             copies[name] = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.support.asker", f"kafka://{address}", bus.prefix, service.url),
+                *(sys.executable, "-m", "tests.support.asker", address, service.url),
                 *(str(LIMIT), str(SESSION_SECONDS), name),
                 cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip

@@ -13,6 +13,7 @@ import httpx
 from services.recommender.pace import Pace
 from shared.bus import kafka_group
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import parsed
 from shared.bus.port import Subscription
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted
@@ -21,11 +22,11 @@ from shared.process import until_interrupted
 GROUP: Final = "asker"
 
 
-async def ask(kafka: str, prefix: str, service: str, name: str, *, limit: int, session: int) -> None:
+async def ask(kafka: str, service: str, name: str, *, limit: int, session: int) -> None:
     """Asks `service` until it is interrupted."""
     kafka_group.SESSION_SECONDS = session  # type: ignore[misc]
     kafka_group.HEARTBEAT_SECONDS = session / 4  # type: ignore[misc]
-    bus = KafkaBus(kafka, prefix=prefix)
+    bus = KafkaBus(parsed(kafka))
     pace = Pace(limit, lambda: bus.share(GROUP, ImageDeleted))
     async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
 
@@ -43,5 +44,5 @@ async def ask(kafka: str, prefix: str, service: str, name: str, *, limit: int, s
 
 
 if __name__ == "__main__":
-    address, group_prefix, url, most, seconds, me = sys.argv[1:]
-    asyncio.run(ask(address, group_prefix, url, me, limit=int(most), session=int(seconds)))
+    address, url, most, seconds, me = sys.argv[1:]
+    asyncio.run(ask(address, url, me, limit=int(most), session=int(seconds)))
