@@ -44,8 +44,7 @@ def installation(kind: str, folder: Path) -> Iterator[Server | Cluster]:
         return
     with mongo.server() as documents:
         prefix = f"e2e{secrets.token_hex(4)}"
-        database = documents.replace("/?", f"/{prefix}?") if "/?" in documents else f"{documents}/{prefix}"
-        yield Cluster(folder, bus=f"kafka://{kafka.address()}/{prefix}", documents=database)
+        yield Cluster(folder, bus=f"kafka://{kafka.address()}/{prefix}", documents=mongo.named(documents, prefix))
 
 
 @pytest_asyncio.fixture(
