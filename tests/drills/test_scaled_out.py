@@ -130,26 +130,27 @@ async def opened(folder: Path, broker: Broker, mongodb: str) -> AsyncIterator[Si
         await site.close()
 
 
-async def test_recommenders_that_die_and_a_broker_that_stops_change_nothing_that_is_left(tmp_path: Path) -> None:
+async def test_recommenders_that_die_and_a_broker_that_stops_change_nothing_that_is_left(
+    tmp_path: Path, mongodb: str
+) -> None:
     print(f"MITAGGER_DRILL_SEED={SEED}")  # noqa: T201 - pytest shows it when the drill fails
     broker = Broker(tmp_path)
     broker.start()
     try:
-        with mongo.server() as mongodb:
-            async with asyncio.timeout(SECONDS), opened(tmp_path / "disturbed", broker, mongodb) as disturbed:
-                bringing = asyncio.create_task(disturbed.bring())
-                disturbing = asyncio.create_task(_disturb(disturbed, broker, random.Random(SEED)))
-                while not (bringing.done() and disturbing.done()):
-                    await disturbed.work.round()
-                await asyncio.gather(bringing, disturbing)
-                left = await disturbed.left()
-                # Every copy that was started again works: nobody stays outside of its group.
-                await disturbed.cluster.ready(*disturbed.cluster.names)
-            async with asyncio.timeout(SECONDS), opened(tmp_path / "calm", broker, mongodb) as calm:
-                await calm.bring()
-                for _ in range(disturbed.work.rounds):
-                    await calm.work.round()
-                expected = await calm.left()
+        async with asyncio.timeout(SECONDS), opened(tmp_path / "disturbed", broker, mongodb) as disturbed:
+            bringing = asyncio.create_task(disturbed.bring())
+            disturbing = asyncio.create_task(_disturb(disturbed, broker, random.Random(SEED)))
+            while not (bringing.done() and disturbing.done()):
+                await disturbed.work.round()
+            await asyncio.gather(bringing, disturbing)
+            left = await disturbed.left()
+            # Every copy that was started again works: nobody stays outside of its group.
+            await disturbed.cluster.ready(*disturbed.cluster.names)
+        async with asyncio.timeout(SECONDS), opened(tmp_path / "calm", broker, mongodb) as calm:
+            await calm.bring()
+            for _ in range(disturbed.work.rounds):
+                await calm.work.round()
+            expected = await calm.left()
     finally:
         broker.kill()
     print(f"{DEATHS} deaths, {disturbed.work.rounds} rounds, {len(left['export'])} rows")  # noqa: T201

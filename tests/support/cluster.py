@@ -34,13 +34,16 @@ class Cluster:
         documents: str,
         copies: Mapping[str, int] = MappingProxyType({}),
         more: Mapping[str, str] = MappingProxyType({}),
+        instead: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """`instead`: a module that serves in place of `mitagger serve SERVICE`."""
         self.folder = folder
         self._engines = {"MITAGGER_BUS": bus, "MITAGGER_DOCUMENTS": documents, **more}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         others = [f"{name}.{number}" for name, count in copies.items() for number in range(2, count + 1)]
         self.names = (*SERVICES, *others)
         self._ports = dict(zip(self.names, _free_ports(len(self.names)), strict=True))
+        self._instead = instead
         self._signing_key = secrets.token_hex(32)
         self.key = ""
         self.url = self.address("gateway")
@@ -108,10 +111,14 @@ class Cluster:
             "MITAGGER_WORKERS": "1",
             "PYTHONPATH": str(ROOT),
         }
-        data, port = str(self.folder / name), str(self._ports[name])
+        service, data, port = name.partition(".")[0], str(self.folder / name), str(self._ports[name])
+        command = ["mitagger", "serve", service, "--data", data, "--port", port]
+        if service in self._instead:
+            command = [self._instead[service]]
+            settings |= {"MITAGGER_DATA": data, "MITAGGER_PORT": port}
         with self._log(name).open("ab") as log:
             self._processes[name] = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "mitagger", "serve", name.partition(".")[0], "--data", data, "--port", port),
+                *(sys.executable, "-m", *command),
                 cwd=self.folder,
                 env={**kept, **self._engines, **addresses, **settings},
                 stdin=asyncio.subprocess.DEVNULL,
