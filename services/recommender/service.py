@@ -54,7 +54,7 @@ class Recommender:
             signer=engine.signer,
             description="Vocabularies, concepts, recommendations.",
         )
-        self.subscriptions = (
+        self.subscriptions: tuple[Subscription, ...] = (
             Subscription("recommender", (LegendTokenized,), self._recommend, batch=50),
             Subscription("recommender.erasure", (ImageDeleted,), self._forget),
         )
