@@ -1,10 +1,11 @@
 """The engines behind the ports, chosen by the settings and put together: what every service is given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
@@ -14,12 +15,18 @@ from shared.bus.port import Bus
 from shared.bus.sqlite import SqliteBus
 from shared.documents.port import Document, Documents, Outbox
 from shared.documents.sqlite import NoOutbox, SqliteDocuments
+from shared.erasures import Erasures, FileErasures
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
 from shared.search.fts5 import Fts5Search
 from shared.search.port import Search
 from shared.settings import EMBEDDED, Settings
 from shared.sqlite import Database
+
+# In the data folder.
+STORE: Final = "mitagger.sqlite"
+ERASURES: Final = "erasures.log"
+RESTORING: Final = "restoring"  # there while a restore replaces the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Engine:
     bus: Bus
     search: Search
     blobs: Blobs
+    erasures: Erasures
     signer: Signer
 
 
@@ -51,20 +59,33 @@ def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyn
     return _embedded(settings, models) if settings.bus == EMBEDDED else _distributed(settings, models)
 
 
-@asynccontextmanager
-async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
-    """One SQLite file for one process."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(settings.data / "lock", blocking=False)
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """The data folder for this process alone. Raises Invalid when another has it."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(data / "lock", blocking=False)
     try:
         lock.acquire()
     except Timeout as error:
         raise Invalid(
-            f"Another MITagger serves the data folder {settings.data}.",
+            f"Another MITagger serves the data folder {data}.",
             remedy="Stop it, talk to it (mitagger status), or choose another folder with --data.",
         ) from error
     try:
-        async with _database(settings, "mitagger.sqlite") as database:
+        yield
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
+    """One SQLite file for one process."""
+    with locked(settings.data):
+        if (settings.data / RESTORING).exists():
+            raise Invalid(
+                f"A restore into {settings.data} was interrupted.", remedy="Run the same mitagger restore again."
+            )
+        async with _database(settings, STORE) as database:
             log = EventLog()
             documents, bus, search = SqliteDocuments(database, log), SqliteBus(database, log), Fts5Search(database)
             await documents.prepare(models)
@@ -72,9 +93,8 @@ async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> Asy
             await search.prepare()
             blobs = blobs_of(settings)
             await asyncio.to_thread(blobs.sweep)
-            yield Engine(documents, NoOutbox(), bus, search, blobs, Signer(settings.signing_key()))
-    finally:
-        lock.release()
+            erasures = FileErasures(settings.data / ERASURES)
+            yield Engine(documents, NoOutbox(), bus, search, blobs, erasures, Signer(settings.signing_key()))
 
 
 @asynccontextmanager
@@ -86,7 +106,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
         from shared.bus.kafka_address import parsed  # noqa: PLC0415
         from shared.documents.mongo import MongoDocuments  # noqa: PLC0415
         from shared.documents.outbox import Relay  # noqa: PLC0415
-        from shared.mongo import connected  # noqa: PLC0415
+        from shared.mongo import MongoErasures, connected  # noqa: PLC0415
     except ImportError as error:
         raise Unsupported(
             f"The distributed engines need the package {error.name}.", remedy='Install "mitagger[distributed]".'
@@ -102,7 +122,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
             await documents.prepare(models)
             await search.prepare()
             await relay.start()
-            yield Engine(documents, relay, bus, search, blobs_of(settings), signer)
+            yield Engine(documents, relay, bus, search, blobs_of(settings), MongoErasures(mongo), signer)
         finally:
             await relay.stop()
             await bus.close()

@@ -45,7 +45,7 @@ class Cluster:
         self._ports = dict(zip(self.names, _free_ports(len(self.names)), strict=True))
         self._instead = instead
         self._signing_key = secrets.token_hex(32)
-        self.key = ""
+        self.key = ""  # an administrator's, made at the first start ever
         self.url = self.address("gateway")
 
     async def start(self) -> None:
@@ -53,7 +53,8 @@ class Cluster:
         for name in self.names:
             await self.launch(name)
         await self.ready(*self.names)
-        await self._take_key()
+        if not self.key:
+            await self._take_key()
 
     async def ready(self, *names: str) -> None:
         """Returns once these say that they are. Raises AssertionError, as `start` does."""
