@@ -48,7 +48,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
-	$(COMPILE) --extra distributed --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 
 clean:  ## what was installed and made here
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
