@@ -32,7 +32,7 @@ from shared.documents.port import Document
 from shared.engine import opened
 from shared.errors import Invalid, Unsupported
 from shared.http import Hop
-from shared.process import answering, listening, started, until_interrupted
+from shared.process import answering, listening, started, until_interrupted, watched
 from shared.service import Service
 from shared.settings import EMBEDDED, Settings
 
@@ -101,6 +101,7 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
             hops = {service.name: Hop(service.name, app=service.app) for service in behind if service.app is not None}
             gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
             async with (
+                watched(settings, "", engine),
                 started([*behind, gateway], engine.bus),
                 answering(gateway.app, door) as url,
                 _announced(settings.data, url, key),

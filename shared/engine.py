@@ -15,6 +15,7 @@ from shared.documents.port import Document, Documents
 from shared.documents.sqlite import SqliteDocuments
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
+from shared.scraping import Backlogs
 from shared.search.fts5 import Fts5Search
 from shared.search.port import Search
 from shared.settings import EMBEDDED, Settings
@@ -23,13 +24,15 @@ from shared.sqlite import Database
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Ports in use, and the key that signs tokens and grants."""
+    """Ports in use, and the key that signs tokens and grants. `backlogs` tells what waits in the outboxes of documents,
+    where the engines have such."""
 
     documents: Documents
     bus: Bus
     search: Search
     blobs: Blobs
     signer: Signer
+    backlogs: Backlogs | None = None
 
 
 def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyncContextManager[Engine]:
@@ -102,7 +105,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
             await documents.prepare(models)
             await search.prepare()
             await relay.start()
-            yield Engine(documents, bus, search, _blobs(settings), signer)
+            yield Engine(documents, bus, search, _blobs(settings), signer, relay.backlogs)
         finally:
             await relay.stop()
             await bus.close()

@@ -11,16 +11,18 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from shared import metrics
 from shared.bus.port import Bus
 from shared.bus.retry import DEPENDENCY_SECONDS
 from shared.clock import new_id
-from shared.documents.port import Document
+from shared.documents.port import Backlog, Document
 from shared.errors import StoreTooNew, Unavailable
 from shared.events import EVENTS
 from shared.events.envelope import Event
@@ -45,8 +47,15 @@ logger = structlog.get_logger()
 
 def packed(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events as they wait. Raises TooLarge, before the write that would cause them."""
+    at = time.time()
     return [
-        {"id": event.id, "topic": event.topic, "attributes": json.dumps(event.attributes()), "body": event.body()}
+        {
+            "id": event.id,
+            "topic": event.topic,
+            "at": at,
+            "attributes": json.dumps(event.attributes()),
+            "body": event.body(),
+        }
         for event in events
     ]
 
@@ -85,6 +94,11 @@ class Relay:
         with answering():
             counts = [await collection.count_documents(_WAITING) for collection in self._collections.values()]
         return sum(counts)
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        """What waits, by collection. Raises Unavailable."""
+        with answering():
+            return {name: await _backlog(collection) for name, collection in self._collections.items()}
 
     async def sweep(self, names: Sequence[str] | None = None) -> None:
         """Sends what waits in these collections (all, if none are named) and nobody leased. Raises Unavailable."""
@@ -149,12 +163,14 @@ class Relay:
                 for record in waiting:
                     await self._bus.publish([_unpacked(record)])
                     sent.append(record["id"])
+                    metrics.OUTBOX_SENT.labels(record["topic"]).inc()
         except Unavailable as error:
             return _Outcome(sent, error)
         except TimeoutError:
             return _Outcome(sent, Unavailable("bus"))
         except Exception as error:
             refused = waiting[len(sent)]
+            metrics.OUTBOX_REFUSED.labels(refused["topic"]).inc()
             logger.error(
                 "event cannot be sent", topic=refused["topic"], event_id=refused["id"], error=type(error).__name__
             )
@@ -172,6 +188,14 @@ class _Outcome:
     @property
     def refused(self) -> bool:
         return self.error is not None and not isinstance(self.error, Unavailable)
+
+
+async def _backlog(collection: AsyncCollection[dict[str, Any]]) -> Backlog:
+    indexed = {**_WAITING, "lease.until": {"$gte": 0.0}}  # all that wait; without a word on its field, no index is used
+    documents = await collection.count_documents(indexed)
+    first = await collection.find(indexed, {"outbox.at": 1}).sort("outbox.at", 1).limit(1).to_list()
+    times = [record["at"] for found in first for record in found["outbox"] if "at" in record]
+    return Backlog(documents, datetime.fromtimestamp(min(times), UTC) if times else None)
 
 
 def _unpacked(record: Mapping[str, Any]) -> Event:

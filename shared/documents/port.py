@@ -6,6 +6,7 @@ because a distributed engine has none worth its price; whoever needs two orders 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,6 +47,14 @@ class Document(BaseModel):
 
 
 D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Documents of a collection with events that wait to be sent, and since when the oldest of these does."""
+
+    documents: int
+    oldest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
