@@ -38,10 +38,11 @@ drills: .venv/dev  ## the long form of the drills: 200 kills
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
 
-generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, settings table
+generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics
 	$(BIN)/python -m tools.catalogue
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.settings
+	$(BIN)/python -m tools.metrics
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 

@@ -101,7 +101,7 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
             hops = {service.name: Hop(service.name, app=service.app) for service in behind if service.app is not None}
             gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
             async with (
-                watched(settings, "", engine),
+                watched(settings, "all", engine),
                 started([*behind, gateway], engine.bus),
                 answering(gateway.app, door) as url,
                 _announced(settings.data, url, key),

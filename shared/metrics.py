@@ -104,19 +104,23 @@ def _described() -> dict[str, str]:
 
 
 DESCRIBED: Final = _described()
+MADE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {}  # kind and labels, by name
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nothing here asks for
 
 
 def _counter(name: Name, *labels: str) -> Counter:
+    MADE[name] = ("counter", labels)
     return Counter(name, DESCRIBED[name], labels, registry=REGISTRY)
 
 
 def _gauge(name: Name, *labels: str) -> Gauge:
+    MADE[name] = ("gauge", labels)
     return Gauge(name, DESCRIBED[name], labels, registry=REGISTRY)
 
 
 def _histogram(name: Name, *labels: str, buckets: Sequence[float] = _FAST) -> Histogram:
+    MADE[name] = ("histogram", labels)
     return Histogram(name, DESCRIBED[name], labels, registry=REGISTRY, buckets=buckets)
 
 

@@ -88,7 +88,7 @@ async def watched(settings: Settings, service: str, engine: Engine) -> AsyncIter
     """Traces are sent and metrics are shown, where the settings want it. Raises Invalid when the port is taken,
     Unsupported when packages are missing."""
     async with AsyncExitStack() as ends:
-        await ends.enter_async_context(tracing.exporting(f"mitagger-{service}" if service else "mitagger"))
+        await ends.enter_async_context(tracing.exporting(f"mitagger-{service}"))
         if settings.metrics:
             host, _, port = settings.metrics.rpartition(":")
             door = ends.enter_context(listening(host.strip("[]"), int(port), "Choose another with MITAGGER_METRICS."))
