@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import httpx
@@ -245,6 +246,14 @@ class Unfailing:
             await _problem_response(body)(scope, receive, send)
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What is known of an answer so far: its status ("none" before it began) and how long it took to begin."""
+
+    status: str = "none"
+    seconds: float | None = None
+
+
 class Observed:
     """ASGI middleware: requests as metrics and spans, by the template of their route. Outermost, so that refusals and
     unexpected errors count as they were answered."""
@@ -257,41 +266,40 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), "none"
-        seconds: float | None = None
+        answer, begun = _Answer(), time.perf_counter()
 
         async def noticed(message: Message) -> None:
-            nonlocal status, seconds
             if message["type"] == "http.response.start":
-                status, seconds = str(message["status"]), time.perf_counter() - begun
+                answer.status, answer.seconds = str(message["status"]), time.perf_counter() - begun
             await send(message)
 
-        method = scope["method"] if scope["method"] in METHODS else "other"
         try:
-            if scope["path"] in PROBES:
+            cause = _cause(scope)
+            if scope["path"] in PROBES or not (cause or tracing.on()):
                 await self._app(scope, receive, noticed)
             else:
-                await self._traced(method, scope, receive, noticed, lambda: status)
+                await self._traced(scope, receive, noticed, answer, cause)
         finally:
-            route = _template(scope)
-            metrics.HTTP_REQUESTS.labels(self._service, route, method, status).inc()
-            if seconds is not None:
-                metrics.HTTP_SECONDS.labels(self._service, route, method).observe(seconds)
+            method, route = _method(scope), _template(scope)
+            metrics.HTTP_REQUESTS.labels(self._service, route, method, answer.status).inc()
+            if answer.seconds is not None:
+                metrics.HTTP_SECONDS.labels(self._service, route, method).observe(answer.seconds)
 
-    async def _traced(self, method: str, scope: Scope, receive: Receive, send: Send, status: Callable[[], str]) -> None:
-        cause = next((value for name, value in scope["headers"] if name == b"traceparent"), b"").decode("latin-1")
+    async def _traced(self, scope: Scope, receive: Receive, send: Send, answer: _Answer, cause: str | None) -> None:
+        method = _method(scope)
         attributes = {"http.request.method": method, "mitagger.service": self._service}
-        span = tracing.begun(f"{method} {self._service}", SpanKind.SERVER, attributes, cause=cause or None)
+        span = tracing.begun(f"{method} {self._service}", SpanKind.SERVER, attributes, cause=cause)
         with tracing.current(span):
             try:
                 await self._app(scope, receive, send)
             finally:
-                if span.is_recording():
-                    route, answered = _template(scope), status()
-                    span.update_name(f"{method} {route}" if route else f"{method} {self._service}")
-                    span.set_attributes({"http.route": route, "http.response.status_code": answered})
-                    if answered.startswith("5"):
-                        span.set_status(StatusCode.ERROR)
+                if route := _template(scope):
+                    span.update_name(f"{method} {route}")
+                    span.set_attribute("http.route", route)
+                if answer.seconds is not None:
+                    span.set_attribute("http.response.status_code", int(answer.status))
+                if answer.status.startswith("5"):
+                    span.set_status(StatusCode.ERROR)
 
 
 class Hop:
@@ -351,9 +359,18 @@ class Hop:
         await self._client.aclose()
 
 
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
 def _template(scope: Scope) -> str:
     """The path of the route that took the request, with its parameters' names in place of values; "" for none."""
     return str(getattr(scope.get("route"), "path", ""))
+
+
+def _cause(scope: Scope) -> str | None:
+    """The request's `traceparent`, whatever it says."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
 
 
 def _trace() -> dict[str, str]:

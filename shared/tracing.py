@@ -36,6 +36,11 @@ class _Recording:
     tracer: Tracer = _OFF
 
 
+def on() -> bool:
+    """Whether spans are recorded. Where not, and no `traceparent` came, there is nothing to do."""
+    return _Recording.tracer is not _OFF
+
+
 def here() -> str | None:
     """The `traceparent` of what is being done; null outside a trace."""
     context = trace.get_current_span().get_span_context()

@@ -49,6 +49,9 @@ def _reason(error: Exception) -> str:
 def _spans(group: str, events: Sequence[Event]) -> Iterator[None]:
     """For each event that is part of a trace, a span there. That of a single event is the current one; a batch belongs
     to no single trace."""
+    if not tracing.on() and len(events) > 1:
+        yield
+        return
     spans = [_span(group, event, len(events)) for event in events if event.traceparent]
     if len(events) == len(spans) == 1:
         with tracing.current(spans[0]):
