@@ -7,6 +7,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from shared import tracing
+
 
 class _StandardError:
     """Whatever sys.stderr is when a line is written."""
@@ -31,6 +33,13 @@ def where_it_failed(_logger: object, _method: str, event: structlog.typing.Event
     return event
 
 
+def with_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Within a trace, adds its id, by which its spans are found."""
+    if here := tracing.here():
+        event["trace_id"] = here.split("-")[1]
+    return event
+
+
 def configure(level: str, *, json: bool) -> None:
     """Called once by whoever owns the process. `level`: debug, info, warning or error."""
     renderer: structlog.typing.Processor = (
@@ -43,6 +52,7 @@ def configure(level: str, *, json: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            with_trace,
             where_it_failed,
             renderer,
         ],

@@ -36,7 +36,8 @@ Name: TypeAlias = Literal[
     "mitagger_events_dead_lettered_total",
     # Events that a group has still to handle, all its copies together. Asked for at each scrape.
     "mitagger_group_behind_events",
-    # When a group last moved on in a topic, in this process (Unix time); absent before it did.
+    # When a group last moved on in a topic, in this process (Unix time: `time()` less it is since when it has not);
+    # absent before it did.
     "mitagger_group_moved_timestamp_seconds",
     # 1 while a group waits for a dependency, which it names.
     "mitagger_group_waiting",

@@ -37,15 +37,6 @@ def exporter() -> Iterator[InMemorySpanExporter]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def mongodb() -> Iterator[str]:
-    """The URL of a server that speaks MongoDB's protocol."""
-    from tests.support.servers import mongo  # only where it is asked for: its driver is an extra
-
-    with mongo.server() as url:
-        yield url
-
-
 @pytest.fixture(params=["embedded", pytest.param("distributed", marks=pytest.mark.servers)])
 async def there(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
     async with AsyncExitStack() as stack:

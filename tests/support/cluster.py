@@ -27,7 +27,9 @@ class Cluster:
         self._folder = folder
         self._engines = {"MITAGGER_BUS": bus, "MITAGGER_DOCUMENTS": documents}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
-        self._ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
+        ports = _free_ports(2 * len(SERVICES))
+        self._ports = dict(zip(SERVICES, ports[::2], strict=True))
+        self.metrics = {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports[1::2], strict=True)}
         self._signing_key = secrets.token_hex(32)
         self._key = ""
         self.url = self._address("gateway")
@@ -84,6 +86,7 @@ class Cluster:
             "MITAGGER_KEY": self._signing_key,
             "MITAGGER_BLOBS": f"file://{self._folder / 'blobs'}",
             "MITAGGER_WORKERS": "1",
+            "MITAGGER_METRICS": self.metrics[name],
             "PYTHONPATH": str(ROOT),
         }
         data, port = str(self._folder / name), str(self._ports[name])

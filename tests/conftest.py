@@ -1,4 +1,4 @@
-"""Servers that contract suites share."""
+"""Servers that suites share."""
 
 from collections.abc import Iterator
 
