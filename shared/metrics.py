@@ -49,7 +49,8 @@ Name: TypeAlias = Literal[
     "mitagger_outbox_sent_total",
     # Events that the bus refused for good. Each keeps the later ones of its document back.
     "mitagger_outbox_refused_total",
-    # Requests by route template, method and status ("none": the client left first). What matched no route has "".
+    # Requests by template of their route, method and status ("none": the client left first). Files of pages and what
+    # matched no route have the route "".
     "mitagger_http_requests_total",
     # Seconds until an answer began: streams and slow downloads count no longer than others.
     "mitagger_http_request_seconds",
