@@ -14,7 +14,18 @@ from typing import Final
 from bench.measure import Report, machine
 
 ROOT: Final = Path(__file__).parents[1]
-NAMES: Final = ("decisions", "pages", "importing", "renditions", "latency", "matching", "telemetry", "cold_start")
+NAMES: Final = (
+    "decisions",
+    "pages",
+    "importing",
+    "renditions",
+    "latency",
+    "matching",
+    "telemetry",
+    "cold_start",
+    "chain",
+    "scaling",
+)
 HEAD: Final = """\
 # Performance
 

@@ -11,11 +11,10 @@ from shared.blobs import Blobs
 from shared.bus.log import EventLog
 from shared.bus.port import Bus
 from shared.bus.sqlite import SqliteBus
-from shared.documents.port import Document, Documents
-from shared.documents.sqlite import SqliteDocuments
+from shared.documents.port import Document, Documents, Outbox
+from shared.documents.sqlite import NoOutbox, SqliteDocuments
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
-from shared.scraping import Backlogs
 from shared.search.fts5 import Fts5Search
 from shared.search.port import Search
 from shared.settings import EMBEDDED, Settings
@@ -24,15 +23,14 @@ from shared.sqlite import Database
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Ports in use, and the key that signs tokens and grants. `backlogs` tells what waits in the outboxes of documents,
-    where the engines have such."""
+    """Ports in use, and the key that signs tokens and grants."""
 
     documents: Documents
+    outbox: Outbox
     bus: Bus
     search: Search
     blobs: Blobs
     signer: Signer
-    backlogs: Backlogs | None = None
 
 
 def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyncContextManager[Engine]:
@@ -73,7 +71,7 @@ async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> Asy
             await search.prepare()
             blobs = _blobs(settings)
             await asyncio.to_thread(blobs.sweep)
-            yield Engine(documents, bus, search, blobs, Signer(settings.signing_key()))
+            yield Engine(documents, NoOutbox(), bus, search, blobs, Signer(settings.signing_key()))
     finally:
         lock.release()
 
@@ -84,6 +82,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
     try:
         # Optional packages: the extra "distributed".
         from shared.bus.kafka import KafkaBus  # noqa: PLC0415
+        from shared.bus.kafka_address import parsed  # noqa: PLC0415
         from shared.documents.mongo import MongoDocuments  # noqa: PLC0415
         from shared.documents.outbox import Relay  # noqa: PLC0415
         from shared.mongo import connected  # noqa: PLC0415
@@ -93,10 +92,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
         ) from error
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = Signer(settings.signing_key())
-    # kafka://host:port/name: the name keeps installations that share a cluster apart.
-    scheme, _, rest = settings.bus.partition("://")
-    brokers, _, name = rest.partition("/")
-    bus = KafkaBus(f"{scheme}://{brokers}", prefix=name and f"{name}.")
+    bus = KafkaBus(parsed(settings.bus))
     async with connected(settings.documents) as mongo, _database(settings, "search.sqlite") as index:
         await bus.open()
         relay = Relay(mongo, bus, models)
@@ -105,7 +101,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
             await documents.prepare(models)
             await search.prepare()
             await relay.start()
-            yield Engine(documents, bus, search, _blobs(settings), signer, relay.backlogs)
+            yield Engine(documents, relay, bus, search, _blobs(settings), signer)
         finally:
             await relay.stop()
             await bus.close()

@@ -318,21 +318,21 @@ class Hop:
         method: str,
         path: str,
         *,
-        token: str,
+        token: str = "",
         params: Any = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         json: Any = None,
         seconds: float = HOP_SECONDS,
     ) -> httpx.Response:
-        """Raises DeadlineExceeded, Unavailable. Any answer of the service is returned, whatever its status. It belongs
-        to the trace of what asks."""
+        """`token`: who asks; "" for what anybody may ask. Raises DeadlineExceeded, Unavailable. Any answer of the
+        service is returned, whatever its status. It belongs to the trace of what asks."""
         begun, outcome = time.perf_counter(), "unreachable"
         attributes = {"http.request.method": method, "mitagger.service": self.service}
         try:
             with tracing.current(tracing.begun(f"{method} to {self.service}", SpanKind.CLIENT, attributes)):
                 # As bytes, for HTTP takes more signs than the ASCII that httpx expects of text.
-                sent = {**(headers or {}), "Authorization": f"Bearer {token}", **_trace()}
+                sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {}), **_trace()}
                 async with asyncio.timeout(seconds):
                     answer = await self._client.request(
                         method,

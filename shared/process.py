@@ -21,13 +21,12 @@ from starlette.types import ASGIApp
 from shared import logs, scraping, tracing
 from shared.bus.observed import observed
 from shared.bus.port import Bus
-from shared.clock import now
 from shared.documents.port import Document
 from shared.engine import Engine, opened
 from shared.errors import Invalid, MitaggerError
-from shared.readiness import Readiness
 from shared.service import Service
 from shared.settings import Settings
+from shared.standing import Watch
 
 BACKLOG: Final = 1024
 END_SECONDS: Final = 5
@@ -55,7 +54,7 @@ async def _serve(settings: Settings, models: Sequence[type[Document]], build: Ca
     with listening(settings.host, settings.port) as door:
         async with opened(settings, models) as engine:
             service = build(engine)
-            app = with_health(service.app, engine.bus)
+            app = with_health(service.app, Watch(engine, service.name))
             async with (
                 watched(settings, service.name, engine),
                 started([service], engine.bus),
@@ -93,7 +92,7 @@ async def watched(settings: Settings, service: str, engine: Engine) -> AsyncIter
             host, _, port = settings.metrics.rpartition(":")
             door = ends.enter_context(listening(host.strip("[]"), int(port), "Choose another with MITAGGER_METRICS."))
             await ends.enter_async_context(scraping.beating())
-            scrape = scraping.Scrape(service, engine.bus, engine.backlogs)
+            scrape = scraping.Scrape(service, engine.bus, engine.outbox)
             url = await ends.enter_async_context(answering(scraping.door(scrape), door))
             log.info("metrics", url=f"{url}/metrics")
         yield
@@ -152,16 +151,15 @@ async def until_interrupted() -> None:
     await interrupted.wait()
 
 
-def with_health(app: ASGIApp | None, bus: Bus) -> Starlette:
+def with_health(app: ASGIApp | None, watch: Watch) -> Starlette:
     """A service's door with /healthz (the process answers) and /readyz (503 while a consumer is stuck or waits)."""
-    readiness = Readiness()
 
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "up"})
 
     async def ready(_request: Request) -> JSONResponse:
-        problems = readiness.problems(await bus.progress(), now())
-        return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200)
+        found = await watch.look()
+        return JSONResponse(found.model_dump(mode="json"), 200 if found.ready else 503)
 
     doors = [Mount("/", app)] if app is not None else []
     return Starlette(routes=[Route("/healthz", health), Route("/readyz", ready), *doors])

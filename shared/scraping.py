@@ -1,7 +1,7 @@
 """What is asked for when Prometheus asks, and the door at which it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final, TypeVar
@@ -16,9 +16,10 @@ from starlette.routing import Route
 from shared import metrics
 from shared.bus.port import Bus, Progress
 from shared.clock import now
-from shared.documents.port import Backlog
+from shared.documents.port import Backlog, Outbox
 from shared.errors import TransientError
 from shared.readiness import Readiness
+from shared.standing import OUTBOX
 
 # Prometheus waits for 10 s, if not told otherwise.
 SECONDS: Final = 3.0
@@ -27,29 +28,36 @@ LONGEST_NAME: Final = 30
 
 T = TypeVar("T")
 
-Backlogs = Callable[[], Awaitable[Mapping[str, Backlog]]]
-
 log = structlog.get_logger()
 
 
 class Scrape:
-    """Asks the bus and the outbox (null: there is none) at each scrape, and waits no longer than SECONDS for either.
-    What one that is down would have said is absent: never zero, and never its last answer."""
+    """Asks the bus and the outbox of the process of `service` at each scrape, and waits no longer than SECONDS for
+    either. What one that is down would have said is absent: never zero, and never its last answer."""
 
-    def __init__(self, service: str, bus: Bus, backlogs: Backlogs | None = None) -> None:
+    def __init__(self, service: str, bus: Bus, outbox: Outbox) -> None:
+        self._service = service
         self._bus = bus
-        self._backlogs = backlogs
+        self._outbox = outbox
         self._readiness = Readiness()
         metrics.BUILD_INFO.labels(version("mitagger"), service).set(1)
 
     async def ask(self) -> None:
         """Brings the gauges up to date."""
         progress, backlogs = await asyncio.gather(
-            _answer("bus", self._bus.progress), _answer("outbox", self._backlogs) if self._backlogs else _nothing()
+            _answer("bus", self._bus.progress), _answer("outbox", self._outbox.backlogs)
         )
         _show_progress(progress or ())
         _show_backlogs(backlogs or {})
-        ready = progress is not None and not self._readiness.problems(progress, now())
+        waiting_for = self._outbox.waiting_for
+        if waiting_for:
+            metrics.GROUP_WAITING.labels(OUTBOX, waiting_for).set(1)
+        ready = False
+        if progress is not None and backlogs is not None:
+            # As /readyz has it.
+            documents = sum(backlog.documents for backlog in backlogs.values())
+            outbox = Progress(OUTBOX, self._service, documents, self._outbox.moved_at, waiting_for)
+            ready = not self._readiness.problems([*progress, outbox], now())
         metrics.READY.set(ready)
 
 
@@ -98,11 +106,7 @@ async def _answer(source: str, ask: Callable[[], Awaitable[T]]) -> T | None:
     return answer
 
 
-async def _nothing() -> None:
-    return None
-
-
-def _show_progress(progress: tuple[Progress, ...] | list[Progress]) -> None:
+def _show_progress(progress: Sequence[Progress]) -> None:
     for gauge in (metrics.GROUP_BEHIND, metrics.GROUP_MOVED, metrics.GROUP_WAITING):
         gauge.clear()
     for one in progress:

@@ -17,17 +17,15 @@ def _say(first: SignIn) -> None:
 
 def run(settings: Settings) -> None:
     """Raises Invalid when the address of a service behind it is not set."""
-    hops = {}
-    for name in sorted({route.service for route in ROUTES}):
-        if name not in settings.addresses:
-            raise Invalid(
-                f"The gateway does not know where {name} is.",
-                remedy=f"Set MITAGGER_ADDRESSES__{name.upper()}=http://host:port.",
-            )
-        hops[name] = Hop(name, url=settings.addresses[name])
+    hops = {name: Hop(name, url=url) for name, url in settings.addresses.items() if name != "gateway"}
+    for name in sorted({route.service for route in ROUTES} - set(hops)):
+        raise Invalid(
+            f"The gateway does not know where {name} is.",
+            remedy=f"Set MITAGGER_ADDRESSES__{name.upper()}=http://host:port.",
+        )
 
     def wired(engine: Engine) -> Gateway:
-        return build(engine, hops, upload_bytes=settings.upload_bytes, welcome=_say)
+        return build(engine, hops, upload_bytes=settings.upload_bytes, welcome=_say, apart=list(hops.values()))
 
     serve(settings, MODELS, wired)
 

@@ -47,10 +47,11 @@ def build(
     upload_bytes: int,
     local_key: str = "",
     welcome: Callable[[SignIn], None] = lambda first: None,
+    apart: Sequence[Hop] = (),
 ) -> Gateway:
     """In front of the services that these hops lead to, by name. `upload_bytes`: the largest file taken; `local_key`:
-    see Identity; `welcome`: is told the first administrator's password."""
+    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer."""
     identity = Identity(engine.documents, local_key=local_key)
-    observer = Observer(engine.bus, hops, engine.signer, SERVICES)
+    observer = Observer(engine, hops, SERVICES, apart)
     app = public_door(engine, identity, hops, observer, upload_bytes=upload_bytes)
     return Gateway(app, identity, list(hops.values()), welcome)

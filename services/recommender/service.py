@@ -7,6 +7,7 @@ from typing import cast
 import structlog
 from starlette.types import ASGIApp
 
+from services.recommender.annotator import Annotator
 from services.recommender.answering import outcomes
 from services.recommender.api import router
 from services.recommender.consumers import Maker, ready
@@ -37,8 +38,11 @@ class Recommender:
 
     name = "recommender"
 
-    def __init__(self, engine: Engine, load: Callable[[], Vocabularies]) -> None:
+    def __init__(
+        self, engine: Engine, load: Callable[[], Vocabularies], over: Callable[[Vocabularies], Annotator]
+    ) -> None:
         self._load = load
+        self._over = over
         self._bus = engine.bus
         self._generations: Collection[Generation] = engine.documents.collection(Generation)
         self._vocabularies: Vocabularies | None = None
@@ -52,7 +56,7 @@ class Recommender:
             signer=engine.signer,
             description="Vocabularies, concepts, recommendations.",
         )
-        self.subscriptions = (
+        self.subscriptions: tuple[Subscription, ...] = (
             Subscription("recommender", (LegendTokenized,), self._recommend, batch=50),
             Subscription("recommender.erasure", (ImageDeleted,), self._forget),
         )
@@ -77,7 +81,7 @@ class Recommender:
                 raise
 
     async def _use(self, vocabularies: Vocabularies) -> None:
-        annotator = LocalAnnotator(vocabularies)
+        annotator = self._over(vocabularies)
         generation = await self._generations.update(
             CURRENT,
             lambda old: (
@@ -126,6 +130,8 @@ class Recommender:
                 self._annotator.forget()
 
 
-def build(engine: Engine, *, load: Callable[[], Vocabularies]) -> Recommender:
-    """`load` gives the vocabularies; it may take seconds and runs in a thread."""
-    return Recommender(engine, load)
+def build(
+    engine: Engine, *, load: Callable[[], Vocabularies], over: Callable[[Vocabularies], Annotator] = LocalAnnotator
+) -> Recommender:
+    """`load` gives the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them."""
+    return Recommender(engine, load, over)

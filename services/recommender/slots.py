@@ -6,20 +6,13 @@ than 30 ms from the true time, no second sees more than `limit` requests: (1 + 0
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from shared.bus.port import Share
+
 USED_SHARE: Final = 0.9
 WINDOW_SECONDS: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """The partitions that a replica has: of how many, and since when it has each (Unix time, seconds)."""
-
-    partitions: int
-    since: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +24,15 @@ class Slot:
     closes: float
 
 
-def next_slot(now: float, limit: int, share: Share, *, session: float, after: int = -1) -> Slot | None:
+def next_slot(now: float, limit: int, share: Share, *, after: int = -1) -> Slot | None:
     """The first slot after number `after` that this replica may use and that has not closed at `now`.
 
-    `limit` is in requests a second. A partition counts when it was gained `session` seconds before: until then its
-    last owner may not know yet that it lost it. None while the replica has no partition: then it must not send.
+    `limit` is in requests a second. None while the replica has no partition: then it must not send.
     """
     width = 1 / (USED_SHARE * limit)
     found = None
     for partition, since in share.since.items():
-        earliest = max(now, since + session)
+        earliest = max(now, since + share.settles)
         number = max(after + 1, math.ceil((earliest - WINDOW_SECONDS) / width), 0)
         number += (partition - number) % share.partitions
         # The window may be half over when the partition begins to count, or have closed just now.
@@ -49,5 +41,5 @@ def next_slot(now: float, limit: int, share: Share, *, session: float, after: in
             number += share.partitions
             opens, closes = number * width, number * width + WINDOW_SECONDS
         if found is None or number < found.number:
-            found = Slot(number, max(opens, since + session), closes)
+            found = Slot(number, max(opens, since + share.settles), closes)
     return found

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -14,9 +13,10 @@ from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
+from shared.bus.kafka_address import KafkaAddress
 from shared.bus.kafka_group import GroupMember, Record
 from shared.bus.kafka_records import Origin, attributes, cursor, headers, letter, letter_headers, positions
-from shared.bus.port import DeadLetter, Progress, Slice, Subscription
+from shared.bus.port import DeadLetter, Progress, Share, Slice, Subscription
 from shared.bus.topics import answering, begin, dead_topic, partitions, retry_topic
 from shared.errors import Invalid, NotFound, Unavailable
 from shared.events import EVENTS
@@ -32,16 +32,15 @@ logger = structlog.get_logger()
 
 
 class KafkaBus:
-    """Implements `shared.bus.port.Bus` for one process of many. `prefix` keeps installations on one cluster apart.
+    """Implements `shared.bus.port.Bus` for one process of many.
 
     Two promises of the port Kafka cannot keep: `forget` drops dead letters only, records live out their retention;
     and a cursor of `read` holds for the topics that it was given for.
     """
 
-    def __init__(self, url: str, *, prefix: str = "") -> None:
-        """`url` is kafka://host:port, or several of them: kafka://one:9092,two:9092. Raises Invalid."""
-        self._servers = servers(url)
-        self.prefix = prefix
+    def __init__(self, address: KafkaAddress) -> None:
+        self._address = address
+        self.prefix = address.prefix
         self.members: list[GroupMember] = []
         self._producer: Any = None
         self._admin: Any = None
@@ -52,14 +51,14 @@ class KafkaBus:
 
     async def open(self) -> None:
         """Connects, and creates the event topics that are missing. Raises Unavailable."""
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
-        self._producer = _producer(self._servers)
-        self._observer = AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False)
+        self._admin = AIOKafkaAdminClient(**self._address.client)
+        self._producer = _producer(self._address)
+        self._observer = AIOKafkaConsumer(**self._address.client, enable_auto_commit=False)
         try:
             async with answering():
                 for client in (self._admin, self._producer, self._observer):
                     await client.start()
-            await begin(self._admin, self._servers, (), prefix=self.prefix)
+            await begin(self._admin, self._address, ())
         except Unavailable:
             await self.close()
             raise
@@ -77,13 +76,13 @@ class KafkaBus:
         await self._send([(topic, key.encode(), body, head) for topic, key, body, head in records])
 
     def subscribe(self, subscription: Subscription) -> None:
-        self.members.append(GroupMember(self._servers, self.prefix, subscription, self._bury))
+        self.members.append(GroupMember(self._address, subscription, self._bury))
 
     async def start(self) -> None:
         """Creates the groups' own topics where missing, and joins the groups. Raises Unavailable."""
         self._stopping.clear()
         subscriptions = [member.subscription for member in self.members]
-        await begin(self._admin, self._servers, subscriptions, prefix=self.prefix)
+        await begin(self._admin, self._address, subscriptions)
         async with answering():
             await asyncio.gather(*(member.start() for member in self.members))
 
@@ -115,11 +114,37 @@ class KafkaBus:
             found = [event for event in map(self._event, records) if event is not None]
             return Slice(found, self._cursor(at))
 
+    async def share(self, group: str, topic: type[Event]) -> Share:
+        member = next(each for each in self.members if each.subscription.group == group)
+        return await member.share(topic)
+
     async def progress(self) -> list[Progress]:
         """Of this process's groups, all their copies together. Raises Unavailable."""
         async with answering():
             found = await asyncio.gather(*map(self._progress_of, self.members))
             return [each for of_member in found for each in of_member]
+
+    async def overview(self) -> list[Progress]:
+        """Groups are known by their retry topics. Raises Unavailable."""
+        mine = await self.progress()
+        known = {(each.group, each.topic) for each in mine}
+        async with answering():
+            there = await self._admin.list_topics()
+            groups: dict[str, list[str]] = {}
+            for event in EVENTS:
+                start = f"{self.prefix}{event.topic}."
+                for name in there:
+                    if name.startswith(start) and name.endswith(".retry"):
+                        group = name.removeprefix(start).removesuffix(".retry")
+                        groups.setdefault(group, []).extend((event.topic, name.removeprefix(self.prefix)))
+            behind = await asyncio.gather(*(self._behind(group, names) for group, names in groups.items()))
+        others = [
+            Progress(group, topic, count, None)
+            for group, counts in zip(groups, behind, strict=True)
+            for topic, count in counts.items()
+            if (group, topic) not in known and (count or not topic.endswith(".retry"))
+        ]
+        return sorted([*mine, *others], key=lambda each: (each.group, each.topic))
 
     async def settled(self, *, timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
@@ -187,7 +212,7 @@ class KafkaBus:
         """An idempotent producer that lost the count of its records refuses everything from then on."""
         async with self._replacing, answering():
             if self._producer is broken:
-                fresh = _producer(self._servers)
+                fresh = _producer(self._address)
                 await fresh.start()
                 self._producer = fresh
                 await broken.stop()
@@ -219,32 +244,34 @@ class KafkaBus:
 
     async def _progress_of(self, member: GroupMember) -> list[Progress]:
         group = member.subscription.group
-        names = {
-            self.prefix + name: name
-            for event in member.subscription.topics
-            for name in (event.topic, retry_topic(event.topic, group))
-        }
-        where = await partitions(self._admin, list(names))
-        committed = await self._admin.list_consumer_group_offsets(self.prefix + group)
-        first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
-        behind = dict.fromkeys(names, 0)
-        for each in where:
-            start = max(committed[each].offset, first[each]) if each in committed else first[each]
-            behind[each.topic] += max(0, ends[each] - start)
+        names = [
+            name for event in member.subscription.topics for name in (event.topic, retry_topic(event.topic, group))
+        ]
         found = []
-        for topic, name in names.items():
-            held = [each for each in member.held() if each.where.topic == topic]
+        for name, behind in (await self._behind(group, names)).items():
+            held = [each for each in member.held() if each.where.topic == self.prefix + name]
             moved = max((each.moved_at for each in held if each.moved_at), default=None)
             waiting = member.stopped_because or next((each.waiting_for for each in held if each.waiting_for), "")
-            if behind[topic] or not name.endswith(".retry"):
-                found.append(Progress(group, name, behind[topic], moved, waiting))
+            if behind or not name.endswith(".retry"):
+                found.append(Progress(group, name, behind, moved, waiting))
         return found
+
+    async def _behind(self, group: str, topics: Sequence[str]) -> dict[str, int]:
+        """Events of each topic (without the prefix) that the group has not handled yet. Raises KafkaError."""
+        where = await partitions(self._admin, [self.prefix + topic for topic in topics])
+        committed = await self._admin.list_consumer_group_offsets(self.prefix + group)
+        first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
+        behind = dict.fromkeys(topics, 0)
+        for each in where:
+            start = max(committed[each].offset, first[each]) if each in committed else first[each]
+            behind[each.topic.removeprefix(self.prefix)] += max(0, ends[each] - start)
+        return behind
 
     @contextlib.asynccontextmanager
     async def _reading(self, topics: Sequence[str]) -> AsyncIterator[tuple[Any, dict[Any, int]]]:
         """A consumer without a group on all partitions of these topics, and their ends as of now."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._address.client,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
@@ -300,16 +327,5 @@ async def _collect(
     return found
 
 
-def _producer(servers: Sequence[str]) -> Any:
-    return AIOKafkaProducer(
-        bootstrap_servers=list(servers), acks="all", enable_idempotence=True, max_request_size=MAX_REQUEST_BYTES
-    )
-
-
-def servers(url: str) -> list[str]:
-    """["host:port", ...] of kafka://host:port,host:port. Raises Invalid."""
-    parts = urlsplit(url)
-    found = parts.netloc.split(",")
-    if parts.scheme != "kafka" or not all(found) or parts.path.strip("/") or parts.query or "@" in parts.netloc:
-        raise Invalid("That is no address of Kafka.", field="bus", remedy="Write kafka://host:port[,host:port].")
-    return [each if ":" in each else f"{each}:9092" for each in found]
+def _producer(address: KafkaAddress) -> Any:
+    return AIOKafkaProducer(**address.client, acks="all", enable_idempotence=True, max_request_size=MAX_REQUEST_BYTES)

@@ -5,9 +5,10 @@ tasks keep the membership alive beside them, as long as handlers leave the event
 """
 
 import asyncio
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -21,13 +22,15 @@ from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-
 from aiokafka.errors import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
     CommitFailedError,
     IllegalStateError,
+    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
 
 from shared import metrics
+from shared.bus.kafka_address import KafkaAddress
 from shared.bus.kafka_records import Origin, attributes, letter_id
-from shared.bus.port import DeadLetter, Kind, Subscription
+from shared.bus.port import DeadLetter, Kind, Share, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
 from shared.bus.topics import retry_topic
 from shared.errors import Invalid, PermanentError, Unavailable
@@ -36,7 +39,9 @@ from shared.events.envelope import MAX_BODY_BYTES, Event
 REBALANCE_SECONDS: Final = 60
 # What is at work when a partition goes elsewhere may finish within half of that; the rest is for joining again.
 DRAIN_SECONDS: Final = REBALANCE_SECONDS / 2
-SESSION_SECONDS: Final = 30
+# The work of a copy that was killed goes to the others after this time. Heartbeats share the event loop with handlers,
+# which leave it free (CPU work is in threads and processes).
+SESSION_SECONDS: Final = 10
 HEARTBEAT_SECONDS: Final = 3
 # A member whose handler takes longer hands its partitions over.
 POLL_SECONDS: Final = 600
@@ -71,6 +76,7 @@ class Held:
 
     where: Any  # TopicPartition
     event_class: type[Event]
+    since: float = field(default_factory=time.time)
     moved_at: datetime | None = None
     waiting_for: str = ""
     wake_at: float = 0.0
@@ -82,21 +88,23 @@ class Held:
 class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignore]
     """`bury` writes a dead letter durably before the event's position is committed."""
 
-    def __init__(self, servers: Sequence[str], prefix: str, subscription: Subscription, bury: Bury) -> None:
+    def __init__(self, address: KafkaAddress, subscription: Subscription, bury: Bury) -> None:
         self.subscription = subscription
         self.stopped_because = ""
-        self._prefix = prefix
+        self._address = address
+        self._prefix = prefix = address.prefix
         self._bury_letter = bury
         self._classes = {
             prefix + name: event
             for event in subscription.topics
             for name in (event.topic, retry_topic(event.topic, subscription.group))
         }
-        self._servers = list(servers)
         self._consumer: Any = None
         self._held: dict[Any, Held] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._at_work: tuple[Held, Record] | None = None
+        self._proved_at = 0.0  # when the group last confirmed by a commit that it knows this member (loop time)
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -104,7 +112,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
         """Joins the group. Raises KafkaError."""
         self._stopping, self.stopped_because = False, ""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._address.client,
             group_id=self._prefix + self.subscription.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest" if self.subscription.kind is Kind.PROJECTION else "none",
@@ -138,6 +146,27 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
 
     def held(self) -> Iterable[Held]:
         return self._held.values()
+
+    async def share(self, topic: type[Event]) -> Share:
+        """What this member has of a topic, as the group confirmed less than a third of a session ago. Nothing when it
+        does not confirm: others may have it."""
+        name = self._prefix + topic.topic
+        partitions = len(self._consumer.partitions_for_topic(name) or ())
+        if self._at_work is None or not await self._proved(*self._at_work):
+            return Share(partitions, {}, SESSION_SECONDS)
+        mine = {held.where.partition: held.since for held in self._held.values() if held.where.topic == name}
+        return Share(partitions, mine, SESSION_SECONDS)
+
+    async def _proved(self, held: Held, record: Record) -> bool:
+        """A member that was cut off or stood still learns from its heartbeats too late that it is none any more; a
+        commit, even of the position that stands, is refused at once."""
+        if asyncio.get_running_loop().time() - self._proved_at > SESSION_SECONDS / 3 and not held.leaving:
+            try:
+                async with asyncio.timeout(SESSION_SECONDS / 3):
+                    await self._confirm(held, record.offset)
+            except (KafkaError, TimeoutError):
+                return False
+        return not held.leaving
 
     async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         """Drains: nothing new is begun, the batch at work may finish and commit, what is later counts for nothing."""
@@ -212,6 +241,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
         if held.leaving or self._stopping:
             return
         self._idle.clear()
+        self._at_work = held, records[0]
         try:
             # After a failure, one by one: only the failing event is retried.
             if held.attempts or len(records) == 1 or not await self._whole(held, records):
@@ -224,6 +254,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
             logger.exception("bus refuses", group=self.subscription.group, topic=held.where.topic)
             self._wait(held, records[0], error.dependency if isinstance(error, Unavailable) else "kafka")
         finally:
+            self._at_work = None
             self._idle.set()
 
     async def _whole(self, held: Held, records: list[Record]) -> bool:
@@ -238,6 +269,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
 
     async def _one(self, held: Held, record: Record) -> bool:
         """Handles one event. False when its partition has to wait."""
+        self._at_work = held, record
         try:
             if record.value is not None:
                 await self.subscription.handler([self._decoded(held, record)])
@@ -273,9 +305,14 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
     async def _commit(self, held: Held, record: Record) -> None:
         if held.lost:
             return
-        await self._consumer.commit({held.where: OffsetAndMetadata(record.offset + 1, "")})
+        await self._confirm(held, record.offset + 1)
         held.attempts, held.waiting_for = 0, ""
         held.moved_at = datetime.now(UTC)
+
+    async def _confirm(self, held: Held, offset: int) -> None:
+        asked = asyncio.get_running_loop().time()
+        await self._consumer.commit({held.where: OffsetAndMetadata(offset, "")})
+        self._proved_at = asked
 
     async def _bury(self, held: Held, record: Record, error: Exception) -> None:
         group, topic = self.subscription.group, held.event_class.topic

@@ -44,6 +44,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What this process has of a group's work on a topic, so that copies can divide what they must not exceed together.
+
+    `partitions` is how many there are, `since` when this process got each of its own (Unix time, seconds). One counts
+    `settles` seconds later: until then its last owner may not know yet that it lost it.
+    """
+
+    partitions: int
+    since: Mapping[int, float]
+    settles: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """An event that a group could not handle."""
 
@@ -84,7 +97,15 @@ class Bus(Protocol):
     async def read(self, topics: Sequence[type[Event]], *, after: str = "", limit: int = 100) -> Slice:
         """Events after an opaque cursor ("" is the oldest kept). Raises Invalid on a foreign cursor."""
 
-    async def progress(self) -> list[Progress]: ...
+    async def share(self, group: str, topic: type[Event]) -> Share:
+        """Asked while one of the group's events is handled. No partitions in it: the work belongs to others by now."""
+
+    async def progress(self) -> list[Progress]:
+        """Of the groups of this process; an event counts as handled whichever copy handled it."""
+
+    async def overview(self) -> list[Progress]:
+        """Of all groups, those of other processes too. When they moved and what they wait for is known of those of
+        this process only."""
 
     async def settled(self, *, timeout: float = 30.0) -> None:
         """Returns when no group is behind. Raises TimeoutError after `timeout` seconds."""

@@ -15,7 +15,7 @@ import structlog
 
 from shared import metrics
 from shared.bus.log import SCHEMA, EventLog
-from shared.bus.port import DeadLetter, Kind, Progress, Slice, Subscription
+from shared.bus.port import DeadLetter, Kind, Progress, Share, Slice, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
 from shared.errors import Invalid, NotFound, PermanentError, Unavailable
 from shared.events import EVENTS
@@ -145,6 +145,10 @@ class SqliteBus:
         events = [_event(topic, record) for topic, record in found if record.body is not None]
         return Slice(events, _cursor(found[-1][1].seq if found else start))
 
+    async def share(self, group: str, topic: type[Event]) -> Share:
+        """All of it: there is no other process."""
+        return Share(partitions=1, since={0: 0.0}, settles=0.0)
+
     async def progress(self) -> list[Progress]:
         wanted = [(c.subscription.group, p) for c in self._consumers for p in c.positions]
 
@@ -160,6 +164,9 @@ class SqliteBus:
             for (group, p), count in zip(wanted, behind, strict=True)
             if count or not p.topic.endswith(".retry")
         ]
+
+    async def overview(self) -> list[Progress]:
+        return await self.progress()
 
     async def settled(self, *, timeout: float = 30.0) -> None:
         """Returns when no group is behind. Raises TimeoutError."""

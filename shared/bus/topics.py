@@ -33,6 +33,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped, import-not-found, 
     for_code,
 )
 
+from shared.bus.kafka_address import KafkaAddress
 from shared.bus.port import Kind, Subscription
 from shared.errors import Invalid, Unavailable
 from shared.events import EVENTS
@@ -166,14 +167,13 @@ async def apply(admin: AIOKafkaAdminClient, changes: Sequence[Change], *, harmfu
             await asyncio.sleep(VISIBLE_SECONDS)
 
 
-async def begin(
-    admin: AIOKafkaAdminClient, servers: Sequence[str], subscriptions: Sequence[Subscription], *, prefix: str = ""
-) -> None:
+async def begin(admin: AIOKafkaAdminClient, address: KafkaAddress, subscriptions: Sequence[Subscription]) -> None:
     """Creates what is missing for these subscriptions; what differs is left as it is.
 
     A new reaction gets its first positions: the ends of its topics as of now. That it is new, its retry topic says,
     created afterwards: a reaction that has one and no position has lost it. Raises Unavailable.
     """
+    prefix = address.prefix
     async with answering():
         there = set(await admin.list_topics())
         missing = [topic for topic in wanted(subscriptions, prefix=prefix) if topic.name not in there]
@@ -191,7 +191,7 @@ async def begin(
                 if prefix + retry_topic(event.topic, subscription.group) not in there
             ]
             if new and subscription.kind is Kind.REACTION:
-                await _start_at_the_end(admin, servers, prefix + subscription.group, new)
+                await _start_at_the_end(admin, address, prefix + subscription.group, new)
         await _create(admin, [topic for topic in missing if topic.name in own])
 
 
@@ -205,11 +205,11 @@ async def partitions(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[
 
 
 async def _start_at_the_end(
-    admin: AIOKafkaAdminClient, servers: Sequence[str], group: str, topics: Sequence[str]
+    admin: AIOKafkaAdminClient, address: KafkaAddress, group: str, topics: Sequence[str]
 ) -> None:
     known = await admin.list_consumer_group_offsets(group)
     where = [each for each in await partitions(admin, topics) if each not in known]
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(servers), group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**address.client, group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign(where)

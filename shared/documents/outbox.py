@@ -18,10 +18,9 @@ import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from shared import metrics
+from shared import clock, metrics
 from shared.bus.port import Bus
 from shared.bus.retry import DEPENDENCY_SECONDS
-from shared.clock import new_id
 from shared.documents.port import Backlog, Document
 from shared.errors import StoreTooNew, Unavailable
 from shared.events import EVENTS
@@ -39,6 +38,10 @@ EVENTS_AT_ONCE: Final = 8  # of one document; the others wait for the next batch
 FREE: Final[Mapping[str, Any]] = {"owner": "", "until": 0.0}
 _WAITING: Final[Mapping[str, Any]] = {"outbox.0": {"$exists": True}}
 INDEX: Final = ([("lease.until", 1)], {"partialFilterExpression": _WAITING})
+_INDEXED: Final[Mapping[str, Any]] = {
+    **_WAITING,
+    "lease.until": {"$gte": 0.0},
+}  # all; by an index, for it names its field
 
 _CLASSES: Final[Mapping[str, type[Event]]] = {event.topic: event for event in EVENTS}
 
@@ -61,7 +64,8 @@ def packed(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 class Relay:
-    """Sends what waits in the documents of these models, from `start` to `stop`."""
+    """Implements `shared.documents.port.Outbox`: from `start` to `stop`, sends what waits in the documents of these
+    models."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], bus: Bus, models: Sequence[type[Document]]) -> None:
         self._collections = {model.collection: database[model.collection] for model in models}
@@ -70,7 +74,8 @@ class Relay:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.waiting_for = ""  # the dependency that is down, for readiness
+        self.moved_at: datetime | None = None
+        self.waiting_for = ""
 
     def wake(self, collection: str) -> None:
         """Something waits there."""
@@ -92,7 +97,7 @@ class Relay:
     async def pending(self) -> int:
         """Documents with events that wait. Raises Unavailable."""
         with answering():
-            counts = [await collection.count_documents(_WAITING) for collection in self._collections.values()]
+            counts = [await collection.count_documents(_INDEXED) for collection in self._collections.values()]
         return sum(counts)
 
     async def backlogs(self) -> dict[str, Backlog]:
@@ -127,7 +132,7 @@ class Relay:
     async def _batch(self, collection: AsyncCollection[dict[str, Any]]) -> bool:
         """Leases some documents, sends their events and takes them out. False when nothing waits that is not leased.
         Raises Unavailable."""
-        owner = new_id()
+        owner = clock.new_id()
         ends = asyncio.get_running_loop().time() + LEASE_SECONDS
         with answering():
             now = time.time()
@@ -140,6 +145,8 @@ class Relay:
             leased = {"_id": {"$in": ids}, "lease.owner": owner}
             records = await collection.find(leased, {"_id": 1, "outbox": {"$slice": EVENTS_AT_ONCE}}).to_list()
         outcomes = await asyncio.gather(*(self._send(record["outbox"], ends) for record in records))
+        if any(outcome.sent for outcome in outcomes):
+            self.moved_at = clock.now()
         # Event ids are unique: one write takes out of each document what is its own. Where the lease ran out it takes
         # nothing: whoever has it now repeats the events, and takes them out.
         sent = {"$pull": {"outbox": {"id": {"$in": [id for outcome in outcomes for id in outcome.sent]}}}}
@@ -191,9 +198,8 @@ class _Outcome:
 
 
 async def _backlog(collection: AsyncCollection[dict[str, Any]]) -> Backlog:
-    indexed = {**_WAITING, "lease.until": {"$gte": 0.0}}  # all that wait; without a word on its field, no index is used
-    documents = await collection.count_documents(indexed)
-    first = await collection.find(indexed, {"outbox.at": 1}).sort("outbox.at", 1).limit(1).to_list()
+    documents = await collection.count_documents(_INDEXED)
+    first = await collection.find(_INDEXED, {"outbox.at": 1}).sort("outbox.at", 1).limit(1).to_list()
     times = [record["at"] for found in first for record in found["outbox"] if "at" in record]
     return Backlog(documents, datetime.fromtimestamp(min(times), UTC) if times else None)
 

@@ -133,6 +133,24 @@ class Collection(Protocol[D]):
         """Documents by the value of a field; null counts under ""."""
 
 
+class Outbox(Protocol):
+    """Events that documents hold until the bus has them. (Embedded, the bus has them with the write.)"""
+
+    @property
+    def moved_at(self) -> datetime | None:
+        """When some were handed over last."""
+
+    @property
+    def waiting_for(self) -> str:
+        """The dependency that is down, else ""."""
+
+    async def pending(self) -> int:
+        """Documents with events that wait. Raises Unavailable."""
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        """What waits, by collection. Raises Unavailable."""
+
+
 class Documents(Protocol):
     """A store of collections."""
 

@@ -32,7 +32,7 @@ from shared.blobs import MAX_BYTES, Blob, Blobs
 from shared.bus import sqlite as bus_engine
 from shared.bus.log import EventLog
 from shared.bus.sqlite import SqliteBus
-from shared.documents.sqlite import SqliteDocuments
+from shared.documents.sqlite import NoOutbox, SqliteDocuments
 from shared.engine import Engine
 from shared.errors import Unavailable
 from shared.grants import Signer
@@ -170,7 +170,7 @@ class Process:
         await search.prepare()
         blobs = MortalBlobs(f"file://{self._folder / 'blobs'}", scratch=self._folder / "scratch", meet=self._meet)
         blobs.sweep()
-        engine = Engine(documents, self._bus, search, blobs, Signer(b"k" * 32))
+        engine = Engine(documents, NoOutbox(), self._bus, search, blobs, Signer(b"k" * 32))
         everyone = composed(engine)
         self.app = everyone[-1].app
         for service in everyone:

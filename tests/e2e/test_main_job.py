@@ -38,15 +38,14 @@ class World:
 
 
 @contextmanager
-def installation(kind: str, folder: Path) -> Iterator[Server | Cluster]:
+def installation(request: pytest.FixtureRequest, folder: Path) -> Iterator[Server | Cluster]:
     """All services in one process, or one a process on real servers."""
-    if kind == "one process":
+    if request.param == "one process":
         yield Server(folder)
         return
-    with mongo.server() as documents:
-        prefix = f"e2e{secrets.token_hex(4)}"
-        database = documents.replace("/?", f"/{prefix}?") if "/?" in documents else f"{documents}/{prefix}"
-        yield Cluster(folder, bus=f"kafka://{kafka.address()}/{prefix}", documents=database)
+    name = f"e2e{secrets.token_hex(4)}"
+    mongodb = request.getfixturevalue("mongodb")
+    yield Cluster(folder, bus=f"kafka://{kafka.address()}/{name}", documents=mongo.named(mongodb, name))
 
 
 @pytest_asyncio.fixture(
@@ -55,7 +54,7 @@ def installation(kind: str, folder: Path) -> Iterator[Server | Cluster]:
     params=["one process", pytest.param("a process a service", marks=pytest.mark.servers)],
 )
 async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    with installation(request.param, tmp_path_factory.mktemp("main-job")) as server:
+    with installation(request, tmp_path_factory.mktemp("main-job")) as server:
         async with serving(server) as made:
             yield made
 

@@ -1,9 +1,12 @@
 """The log of a real run, delivered to fresh read models in any order, late and twice: one end state."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+
+import pytest
 
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
@@ -12,6 +15,7 @@ from services.annotation import model as annotation
 from services.annotation.service import build as build_annotation
 from services.export.model import FigureRecord
 from services.export.service import build as build_export
+from shared.bus.kafka import KafkaBus
 from shared.documents.port import Document
 from shared.engine import Engine
 from shared.events import EVENTS
@@ -19,9 +23,11 @@ from shared.events.envelope import Event
 from shared.search.port import Query
 from tests.support.embedded import embedded
 from tests.support.people import until
+from tests.support.servers import buses
 from tests.support.system import System, system
 
 DELIVERIES: Final = 20
+SAMPLED: Final = 3
 READ_MODELS: Final[tuple[type[Document], ...]] = (annotation.Figure, annotation.Recommendations, FigureRecord)
 
 
@@ -82,6 +88,39 @@ async def _delivered(folder: Path, batches: Sequence[Sequence[Event]]) -> dict[s
         return await _left(engine)
 
 
+def _interleaved(events: Sequence[Event], chance: random.Random) -> list[Event]:
+    """Each topic in its order, the topics among each other in any."""
+    topics: dict[type[Event], list[Event]] = {}
+    for event in reversed(events):
+        topics.setdefault(type(event), []).append(event)
+    found = []
+    while topics:
+        topic = chance.choice(sorted(topics, key=lambda event: event.topic))
+        found.append(topics[topic].pop())
+        if not topics[topic]:
+            del topics[topic]
+    return found
+
+
+async def _through_kafka(
+    folder: Path, events: Sequence[Event], chance: random.Random, make: Callable[[], Awaitable[KafkaBus]]
+) -> dict[str, Any]:
+    """Delivered by a real bus of several partitions to handlers that are stopped and started again in between."""
+    async with embedded(folder, MODELS) as engine:
+        publishing = await make()
+        places = sorted(chance.randrange(len(events)) for _ in range(2))
+        for start, end in zip([0, *places], [*places, len(events)], strict=True):
+            bus = await make()
+            for subscription in [*build_annotation(engine).subscriptions, *build_export(engine).subscriptions]:
+                bus.subscribe(replace(subscription, batch=chance.randint(1, 5)))
+            await bus.start()
+            await publishing.publish(events[start:end])
+            if end == len(events):
+                await bus.settled()
+            await bus.stop()
+        return await _left(engine)
+
+
 def _in_batches(events: Sequence[Event], chance: random.Random) -> list[list[Event]]:
     """As polls give them: one topic each, of random lengths."""
     batches: list[list[Event]] = []
@@ -91,6 +130,20 @@ def _in_batches(events: Sequence[Event], chance: random.Random) -> list[list[Eve
         else:
             batches.append([event])
     return batches
+
+
+@pytest.mark.servers
+async def test_any_interleaving_of_topics_on_kafka_leaves_what_the_run_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with system(tmp_path / "run") as running:
+        log = await _run(running)
+        left = await _left(running.engine)
+    for seed in range(SAMPLED):
+        chance = random.Random(seed)
+        async with buses.opened(monkeypatch, partitions=3) as make:
+            found = await _through_kafka(tmp_path / str(seed), _interleaved(log, chance), chance, make)
+        assert found == left, f"seed {seed}"
 
 
 async def test_any_order_of_delivery_leaves_what_the_run_left(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import httpx
@@ -21,79 +23,106 @@ STOP_SECONDS: Final = 30.0
 
 
 class Cluster:
-    """`mitagger serve SERVICE`, once for each, with a data folder each and files in common."""
+    """`mitagger serve SERVICE`, once for each, or more often (`copies`: "recommender", "recommender.2", ...), with a
+    data folder each and files in common. `more`: further settings, as MITAGGER_…"""
 
-    def __init__(self, folder: Path, *, bus: str, documents: str) -> None:
-        self._folder = folder
-        self._engines = {"MITAGGER_BUS": bus, "MITAGGER_DOCUMENTS": documents}
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bus: str,
+        documents: str,
+        copies: Mapping[str, int] = MappingProxyType({}),
+        more: Mapping[str, str] = MappingProxyType({}),
+        instead: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`instead`: a module that serves in place of `mitagger serve SERVICE`."""
+        self.folder = folder
+        self._engines = {"MITAGGER_BUS": bus, "MITAGGER_DOCUMENTS": documents, **more}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
-        ports = _free_ports(2 * len(SERVICES))
-        self._ports = dict(zip(SERVICES, ports[::2], strict=True))
-        self.metrics = {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports[1::2], strict=True)}
+        others = [f"{name}.{number}" for name, count in copies.items() for number in range(2, count + 1)]
+        self.names = (*SERVICES, *others)
+        ports = _free_ports(2 * len(self.names))
+        self._ports = dict(zip(self.names, ports[::2], strict=True))
+        self.metrics = {name: f"127.0.0.1:{port}" for name, port in zip(self.names, ports[1::2], strict=True)}
+        self._instead = instead
         self._signing_key = secrets.token_hex(32)
-        self._key = ""
-        self.url = self._address("gateway")
+        self.key = ""
+        self.url = self.address("gateway")
 
     async def start(self) -> None:
         """Returns once every service is ready. Raises AssertionError, with the ends of the logs, when one is not."""
-        for name in SERVICES:
-            await self._launch(name)
+        for name in self.names:
+            await self.launch(name)
+        await self.ready(*self.names)
+        await self._take_key()
+
+    async def ready(self, *names: str) -> None:
+        """Returns once these say that they are. Raises AssertionError, as `start` does."""
         try:
             async with asyncio.timeout(START_SECONDS), httpx.AsyncClient(trust_env=False) as http:
-                for name in SERVICES:
-                    while not await _ready(http, self._address(name)):
+                for name in names:
+                    while not await _ready(http, self.address(name)):
                         process = self._processes[name]
                         assert process.returncode is None, f"{name} ended.\n{self.told()}"
                         await asyncio.sleep(0.2)
-                await self._take_key()
         except TimeoutError:
             raise AssertionError(f"Not all services became ready.\n{self.told()}") from None
 
+    async def problems(self, name: str) -> list[str]:
+        """What a process says is wrong; [] when it is ready."""
+        async with httpx.AsyncClient(trust_env=False, timeout=STOP_SECONDS) as http:
+            return list((await http.get(f"{self.address(name)}/readyz")).json()["problems"])
+
     def client(self) -> AsyncClient:
         """An administrator's client."""
-        return AsyncClient(self.url, key=self._key)
+        return AsyncClient(self.url, key=self.key)
 
     async def stop(self) -> int:
         """As Ctrl+C does; the highest exit code."""
-        codes = [await self._end(name, signal.SIGTERM) for name in reversed(SERVICES)]
+        codes = [await self.end(name, signal.SIGTERM) for name in reversed(self.names)]
         return max(codes)
 
     async def kill(self) -> None:
         for name in self._processes:
-            await self._end(name, signal.SIGKILL)
+            await self.end(name, signal.SIGKILL)
 
     def told(self) -> str:
         """The ends of all logs."""
-        logs = {name: self._log(name) for name in SERVICES}
+        logs = {name: self._log(name) for name in self.names}
         return "\n".join(
             f"--- {name}\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
             for name, log in logs.items()
             if log.exists()
         )
 
-    def _address(self, name: str) -> str:
+    def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
 
     def _log(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
+        return self.folder / f"{name}.log"
 
-    async def _launch(self, name: str) -> None:
+    async def launch(self, name: str) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MITAGGER_")}
         if "MITAGGER_CACHE" in os.environ:
             kept["MITAGGER_CACHE"] = os.environ["MITAGGER_CACHE"]
-        addresses = {f"MITAGGER_ADDRESSES__{other.upper()}": self._address(other) for other in SERVICES}
+        addresses = {f"MITAGGER_ADDRESSES__{other.upper()}": self.address(other) for other in SERVICES}
         settings = {
             "MITAGGER_KEY": self._signing_key,
-            "MITAGGER_BLOBS": f"file://{self._folder / 'blobs'}",
+            "MITAGGER_BLOBS": f"file://{self.folder / 'blobs'}",
             "MITAGGER_WORKERS": "1",
             "MITAGGER_METRICS": self.metrics[name],
             "PYTHONPATH": str(ROOT),
         }
-        data, port = str(self._folder / name), str(self._ports[name])
+        service, data, port = name.partition(".")[0], str(self.folder / name), str(self._ports[name])
+        command = ["mitagger", "serve", service, "--data", data, "--port", port]
+        if service in self._instead:
+            command = [self._instead[service]]
+            settings |= {"MITAGGER_DATA": data, "MITAGGER_PORT": port}
         with self._log(name).open("ab") as log:
             self._processes[name] = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "mitagger", "serve", name, "--data", data, "--port", port),
-                cwd=self._folder,
+                *(sys.executable, "-m", *command),
+                cwd=self.folder,
                 env={**kept, **self._engines, **addresses, **settings},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -107,9 +136,9 @@ class Cluster:
             await client.sign_in("administrator", said.split("password ")[1].split(" ")[0])
             made = await client.create_key("tests", ["administrator"])
         assert made.key is not None
-        self._key = made.key
+        self.key = made.key
 
-    async def _end(self, name: str, how: signal.Signals) -> int:
+    async def end(self, name: str, how: signal.Signals) -> int:
         process = self._processes.get(name)
         if process is None:
             return 0

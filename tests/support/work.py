@@ -145,7 +145,7 @@ class Work:
         return {
             "figures": sorted((one.external_id, one.version, one.legend, _shown(one)) for one in figures),
             "files": sorted(path.name for path in (self._data / "blobs").rglob("*") if path.is_file()),
-            "scratch": sorted(path.name for path in (self._data / "scratch").iterdir()),
+            "scratch": sorted(path.name for scratch in self._data.rglob("scratch") for path in scratch.iterdir()),
             "export": [_mapped(row, names) for row in await exported(admin)],
             "histories": await self._histories(names),
             "recommendations": {names[f.id]: _suggested(await admin.recommendations(f.id)) for f in figures},

@@ -23,6 +23,8 @@ from shared.http import Hop
 SHOWN: Final = frozenset({"image/jpeg", "image/png"})
 SAVED: Final = frozenset({"text/csv", "application/xml", "application/json", "application/zip"})
 FORM_BYTES: Final = 1_000_000
+# Rendering may take 60 s (services/ingest/figures.py), and may wait for a worker first.
+RENDERING_SECONDS: Final = 120.0
 UPLOADING: Final = frozenset({"/api/v1/uploads", "/api/v1/figures", "/api/v1/imports/archive"})
 
 _FIGURE_FORM: Final[dict[str, Any]] = {
@@ -119,7 +121,9 @@ def router(blobs: Blobs, signer: Signer, ingest: Hop, *, upload_bytes: int) -> A
         if form.stored is not None and form.file_name is not None:
             figure |= {"file": form.file_name, "upload": form.stored.sha256}
         token = signer.token(person.caller, ingest.service)
-        return passed_back(await ingest.request("POST", "/internal/figures", token=token, json=figure))
+        return passed_back(
+            await ingest.request("POST", "/internal/figures", token=token, json=figure, seconds=RENDERING_SECONDS)
+        )
 
     @routes.post(
         "/api/v1/imports/archive",

@@ -2,25 +2,23 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from services.gateway.api.asking import PersonDep
 from shared.access import Caller
-from shared.bus.port import Bus
-from shared.clock import now
+from shared.engine import Engine
 from shared.errors import TransientError, Unavailable
-from shared.grants import Signer
 from shared.http import Hop
-from shared.readiness import Readiness
+from shared.standing import GroupProgress, Standing, Watch
 
 VERSION: Final = version("mitagger")
 STATUSES: Final = ("new", "provisional", "returned", "approved")
 MOST_DEAD_LETTERS: Final = 100
+READY_SECONDS: Final = 10.0  # until a service that does not say how it stands counts as down
 
 
 class Ready(BaseModel):
@@ -28,16 +26,6 @@ class Ready(BaseModel):
 
     ready: bool
     problems: list[str]
-
-
-class GroupProgress(BaseModel):
-    """How far a group is on a topic."""
-
-    group: str
-    topic: str
-    behind: int
-    moved_at: datetime | None
-    waiting_for: str
 
 
 class Status(Ready):
@@ -55,38 +43,56 @@ class _Found(BaseModel):
 
 
 class Observer:
-    """Gathers the status from the bus and, for the numbers of figures, from the search of `export`."""
+    """Gathers the status: from the bus, from the services that run apart, and the numbers of figures from `export`."""
 
-    def __init__(self, bus: Bus, hops: Mapping[str, Hop], signer: Signer, services: Sequence[str]) -> None:
-        self._bus = bus
+    def __init__(
+        self, engine: Engine, hops: Mapping[str, Hop], services: Sequence[str], apart: Sequence[Hop] = ()
+    ) -> None:
+        """`apart`: to the services in processes of their own; none when all run in this one."""
+        self._bus = engine.bus
         self._export = hops["export"]
-        self._signer = signer
+        self._signer = engine.signer
+        self._apart = apart
+        self._watch = Watch(engine, "gateway")
         self.services = list(services)
-        self._readiness = Readiness()
 
     async def ready(self) -> Ready:
-        problems = self._readiness.problems(await self._bus.progress(), now())
-        return Ready(ready=not problems, problems=problems)
+        """Of this process."""
+        found = await self._watch.look()
+        return Ready(ready=found.ready, problems=found.problems)
 
     async def status(self, caller: Caller) -> Status:
         """For `caller`, who may search. A service that is down is a problem of the status, not of asking for it."""
-        progress = await self._bus.progress()
-        problems = self._readiness.problems(progress, now())
-        figures: dict[str, int] = {}
+        standings = await asyncio.gather(self._watch.look(), *(self._standing(hop) for hop in self._apart))
+        problems = [problem for standing in standings for problem in standing.problems]
+        said = {(one.group, one.topic): one for standing in standings for one in standing.progress}
+        figures, dead_letters = dict[str, int](), 0
         try:
+            for one in await self._bus.overview():
+                said.setdefault((one.group, one.topic), GroupProgress.model_validate(one, from_attributes=True))
+            dead_letters = len(await self._bus.dead_letters(limit=MOST_DEAD_LETTERS))
             totals = await asyncio.gather(*(self._figures(caller, status) for status in STATUSES))
             figures = dict(zip(STATUSES, totals, strict=True))
         except TransientError as error:
             problems.append(error.message)
         return Status(
             ready=not problems,
-            problems=problems,
+            problems=list(dict.fromkeys(problems)),
             version=VERSION,
             services=self.services,
             figures=figures,
-            progress=[GroupProgress.model_validate(one, from_attributes=True) for one in progress],
-            dead_letters=len(await self._bus.dead_letters(limit=MOST_DEAD_LETTERS)),
+            progress=[said[place] for place in sorted(said)],
+            dead_letters=dead_letters,
         )
+
+    async def _standing(self, hop: Hop) -> Standing:
+        try:
+            answer = await hop.request("GET", "/readyz", seconds=READY_SECONDS)
+            return Standing.model_validate_json(answer.content)
+        except TransientError:
+            return Standing(ready=False, problems=[f"{hop.service} does not answer."])
+        except ValidationError:
+            return Standing(ready=False, problems=[f"What answers as {hop.service} is no service of MITagger."])
 
     async def _figures(self, caller: Caller, status: str) -> int:
         token = self._signer.token(caller, self._export.service)

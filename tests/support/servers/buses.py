@@ -9,6 +9,7 @@ import pytest
 
 from shared.bus import kafka_group, topics
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import parsed
 from tests.support.servers import kafka
 
 
@@ -17,18 +18,17 @@ async def opened(
     monkeypatch: pytest.MonkeyPatch, *, partitions: int, address: str = ""
 ) -> AsyncIterator[Callable[[], Awaitable[KafkaBus]]]:
     """Makes buses over the same topics, of so many partitions, which wait for next to nothing; stopped at the end."""
-    url = f"kafka://{address or kafka.address()}"
     like = dataclasses.replace(topics.layout(), partitions=partitions)
     monkeypatch.setattr(topics, "layout", lambda: like)
     monkeypatch.setattr(kafka_group, "delay", lambda attempt: 0.001)
     monkeypatch.setattr(kafka_group, "DEPENDENCY_SECONDS", 0.01)
     monkeypatch.setattr(kafka_group, "FETCH_WAIT_MS", 10)
     monkeypatch.setattr(kafka_group, "HEARTBEAT_SECONDS", 0.1)
-    prefix = f"test-{uuid.uuid4().hex[:8]}."
+    there = parsed(f"kafka://{address or kafka.address()}/test-{uuid.uuid4().hex[:8]}")
     made: list[KafkaBus] = []
 
     async def make() -> KafkaBus:
-        bus = KafkaBus(url, prefix=prefix)
+        bus = KafkaBus(there)
         await bus.open()
         made.append(bus)
         return bus

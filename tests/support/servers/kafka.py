@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import quote
 
 from filelock import FileLock
 from platformdirs import user_cache_path
@@ -115,6 +116,7 @@ def properties(port: int, controller: int, logs: str) -> dict[str, str]:
         "broker.heartbeat.interval.ms": "500",
         "broker.session.timeout.ms": "2000",
         "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "500",
         "offsets.topic.num.partitions": "4",
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",
@@ -123,14 +125,18 @@ def properties(port: int, controller: int, logs: str) -> dict[str, str]:
 
 
 class Broker:
-    """A broker from packages whose tests stop it, kill it and start it again on the same port and data."""
+    """A broker from packages whose tests stop it, kill it and start it again on the same port and data. With a user,
+    it has a second door as well, with TLS, for who knows the password."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, user: str = "", password: str = "") -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._port, controller = free_ports(2)
+        self._port, controller, secure = free_ports(3)
         self._config = folder / "server.properties"
         settings = properties(self._port, controller, str(folder / "logs"))
+        if user:
+            settings = _secured(settings, folder, secure, user, password)
+            self.secure_url = f"kafkas://{user}:{quote(password, safe='')}@127.0.0.1:{secure}/?ca={folder / 'ca.pem'}"
         self._config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         (folder / "log4j2.properties").write_text(
             "rootLogger.level=warn\nrootLogger.appenderRef.out.ref=out\n"
@@ -171,6 +177,24 @@ class Broker:
                 stdout=log,
                 stderr=log,
             )
+
+
+def _secured(settings: dict[str, str], folder: Path, port: int, user: str, password: str) -> dict[str, str]:
+    """The settings with a door for TLS and SASL, its certificate made by Java's keytool."""
+    store = ["-keystore", str(folder / "keys.p12"), "-storepass", "not a secret", "-alias", "broker"]
+    name = ["-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1", "-validity", "2"]
+    _run(["keytool", "-genkeypair", "-keyalg", "EC", *name, *store], cwd=folder)
+    _run(["keytool", "-exportcert", "-rfc", "-file", str(folder / "ca.pem"), *store], cwd=folder)
+    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    return settings | {
+        "listeners": f"{settings['listeners']},SECURE://:{port}",
+        "advertised.listeners": f"{settings['advertised.listeners']},SECURE://127.0.0.1:{port}",
+        "listener.security.protocol.map": f"{settings['listener.security.protocol.map']},SECURE:SASL_SSL",
+        "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.secure.plain.sasl.jaas.config": f'{login} user_{user}="{password}";',
+        "ssl.keystore.location": str(folder / "keys.p12"),
+        "ssl.keystore.password": "not a secret",
+    }
 
 
 @contextmanager

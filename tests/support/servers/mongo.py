@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
 from platformdirs import user_cache_path
@@ -56,6 +57,12 @@ async def database(url: str) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
             yield mine
         finally:
             await there.client.drop_database(mine.name)
+
+
+def named(url: str, name: str) -> str:
+    """The URL of a database of that name there."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
 
 
 def _container() -> contextlib.AbstractContextManager[str] | None:

@@ -12,8 +12,13 @@ from bench.measure import Measurement, Report
 ROOT = Path(__file__).parents[3]
 
 
+SERVERS = ("chain", "scaling")  # those that need real ones
+
+
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.servers if name in SERVERS else ()) for name in NAMES]
+)
 async def test_bench_prints_a_table(name: str, tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     process = await asyncio.create_subprocess_exec(

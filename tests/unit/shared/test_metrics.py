@@ -2,7 +2,6 @@
 
 import asyncio
 import typing
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 from shared import metrics
 from shared.bus.port import Progress
 from shared.documents.port import Backlog
+from shared.documents.sqlite import NoOutbox
 from shared.errors import Invalid, Unavailable
 from shared.process import watched
 from shared.scraping import Scrape, door
@@ -79,11 +79,20 @@ class Answering:
         return self.answer
 
 
-async def shown(bus: Answering, backlogs: Mapping[str, Backlog] | None = None) -> str:
-    async def waiting() -> Mapping[str, Backlog]:
-        return backlogs or {}
+class Waiting(NoOutbox):
+    """An outbox as far as a scrape asks it."""
 
-    app = door(Scrape("test", bus, waiting))  # type: ignore[arg-type]
+    def __init__(self, backlogs: dict[str, Backlog]) -> None:
+        self._backlogs = backlogs
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        return self._backlogs
+
+
+async def shown(bus: Answering, backlogs: dict[str, Backlog] | None = None, *, waiting_for: str = "") -> str:
+    outbox = Waiting(backlogs or {})
+    outbox.waiting_for = waiting_for
+    app = door(Scrape("test", bus, outbox))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://metrics") as client:
         answer = await client.get("/metrics")
         assert answer.status_code == 200
@@ -123,6 +132,13 @@ async def test_what_is_down_is_absent_and_said_to_be_down(
     assert "mitagger_group_behind_events{" not in text
     assert 'mitagger_source_up{source="bus"} 0.0' in text
     assert 'mitagger_source_up{source="outbox"} 1.0' in text
+    assert "mitagger_ready 0.0" in text
+
+
+async def test_a_relay_that_waits_keeps_the_process_from_being_ready() -> None:
+    assert "mitagger_ready 1.0" in await shown(Answering([]))
+    text = await shown(Answering([]), waiting_for="kafka")
+    assert 'mitagger_group_waiting{dependency="kafka",group="outbox"} 1.0' in text
     assert "mitagger_ready 0.0" in text
 
 
