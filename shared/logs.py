@@ -20,6 +20,13 @@ class _StandardError:
         sys.stderr.flush()
 
 
+class _Exporting(logging.Handler):
+    """What OpenTelemetry says of its exports (a collector that is away), as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().warning("traces", said=record.getMessage())
+
+
 def where_it_failed(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Replaces an exception by its types and lines of code: messages and locals may hold legends."""
     if event.pop("exc_info", None):
@@ -60,3 +67,5 @@ def configure(level: str, *, json: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
+    theirs = logging.getLogger("opentelemetry")
+    theirs.handlers, theirs.propagate = [_Exporting(logging.WARNING)], False

@@ -38,10 +38,8 @@ EVENTS_AT_ONCE: Final = 8  # of one document; the others wait for the next batch
 FREE: Final[Mapping[str, Any]] = {"owner": "", "until": 0.0}
 _WAITING: Final[Mapping[str, Any]] = {"outbox.0": {"$exists": True}}
 INDEX: Final = ([("lease.until", 1)], {"partialFilterExpression": _WAITING})
-_INDEXED: Final[Mapping[str, Any]] = {
-    **_WAITING,
-    "lease.until": {"$gte": 0.0},
-}  # all; by an index, for it names its field
+# The same documents, found by the index, since it names its field.
+_INDEXED: Final[Mapping[str, Any]] = {**_WAITING, "lease.until": {"$gte": 0.0}}
 
 _CLASSES: Final[Mapping[str, type[Event]]] = {event.topic: event for event in EVENTS}
 

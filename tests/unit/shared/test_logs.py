@@ -1,4 +1,5 @@
 import json
+import logging
 
 import pytest
 import structlog
@@ -40,3 +41,13 @@ def test_within_a_trace_lines_carry_its_id(capsys: pytest.CaptureFixture[str]) -
     before, within = map(json.loads, capsys.readouterr().err.splitlines())
     assert "trace_id" not in before
     assert within["trace_id"] == trace
+
+
+def test_what_opentelemetry_complains_of_is_a_line_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", json=True)
+    try:
+        logging.getLogger("opentelemetry.exporter").warning("The collector is away: %s.", "refused")
+    finally:
+        structlog.reset_defaults()
+    said = json.loads(capsys.readouterr().err)
+    assert (said["event"], said["said"]) == ("traces", "The collector is away: refused.")

@@ -19,7 +19,7 @@ from shared.process import watched
 from shared.scraping import Scrape, door
 from shared.settings import Settings
 from tests.support.embedded import embedded
-from tools.metrics import PAGE, RULES, alerts, anchor, asked, table
+from tools.metrics import BEGIN, END, PAGE, RULES, alerts, anchor, asked, table
 
 OTHERS = {"up", "process_open_fds", "process_max_fds"}  # not ours, yet on every scrape
 
@@ -34,6 +34,13 @@ def test_every_name_is_a_metric_and_described() -> None:
 
 def test_the_page_has_what_the_code_and_the_rules_say() -> None:
     assert table() in PAGE.read_text(encoding="utf-8"), "Metrics or alerts changed: run python -m tools.metrics"
+
+
+def test_every_metric_has_an_alert_or_answers_a_question() -> None:
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    explained = before + rest.partition(END)[2]
+    alerted = {name for rule in alerts() for name in asked(rule["expr"])}
+    assert {name for name in metrics.MADE if name not in alerted and name not in explained} == set()
 
 
 def test_rules_ask_for_what_there_is() -> None:
