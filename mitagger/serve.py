@@ -29,7 +29,7 @@ from services.gateway.routes import SERVICES
 from services.recommender.loading import vocabularies
 from shared import logs
 from shared.documents.port import Document
-from shared.engine import opened
+from shared.engine import Engine, opened
 from shared.errors import Invalid, Unsupported
 from shared.http import Hop
 from shared.process import answering, listening, started, until_interrupted, watched
@@ -91,23 +91,28 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
     key = secrets.token_urlsafe(32)
     with listening(settings.host, settings.port if port is None else port) as door:
         async with opened(settings, MODELS) as engine:
-            behind: list[Service] = [
-                services.ingest.service.build(engine, workers=settings.workers),
-                services.nlp.service.build(engine),
-                services.recommender.service.build(engine, load=lambda: vocabularies(settings)),
-                services.annotation.service.build(engine),
-                services.export.service.build(engine),
-            ]
-            hops = {service.name: Hop(service.name, app=service.app) for service in behind if service.app is not None}
+            others = behind(engine, settings)
+            hops = {service.name: Hop(service.name, app=service.app) for service in others if service.app is not None}
             gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
             async with (
                 watched(settings, "all", engine),
-                started([*behind, gateway], engine.bus),
+                started([*others, gateway], engine.bus),
                 answering(gateway.app, door) as url,
                 _announced(settings.data, url, key),
             ):
                 log.info("serving", url=url)
                 yield Running(url, key, gateway.first_sign_in)
+
+
+def behind(engine: Engine, settings: Settings) -> list[Service]:
+    """The services behind the gateway, over these engines, not started."""
+    return [
+        services.ingest.service.build(engine, workers=settings.workers),
+        services.nlp.service.build(engine),
+        services.recommender.service.build(engine, load=lambda: vocabularies(settings)),
+        services.annotation.service.build(engine),
+        services.export.service.build(engine),
+    ]
 
 
 @asynccontextmanager

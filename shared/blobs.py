@@ -135,6 +135,17 @@ class Blobs:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
+    async def each(self) -> AsyncIterator[Blob]:
+        """All files, in no order. Raises Unavailable."""
+        try:
+            async for found in obstore.list(self._store):
+                for meta in found:
+                    name = str(meta["path"]).rpartition("/")[2]
+                    if len(name) == 64:  # parts of files on their way in have other names
+                        yield Blob(name, meta["size"])
+        except StoreError as error:
+            raise Unavailable("blobs") from error
+
     async def delete(self, sha256: str) -> None:
         """No error where it was gone already."""
         try:

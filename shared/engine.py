@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -69,7 +70,7 @@ async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> Asy
             await documents.prepare(models)
             await bus.prepare()
             await search.prepare()
-            blobs = _blobs(settings)
+            blobs = blobs_of(settings)
             await asyncio.to_thread(blobs.sweep)
             yield Engine(documents, NoOutbox(), bus, search, blobs, Signer(settings.signing_key()))
     finally:
@@ -101,7 +102,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
             await documents.prepare(models)
             await search.prepare()
             await relay.start()
-            yield Engine(documents, relay, bus, search, _blobs(settings), signer)
+            yield Engine(documents, relay, bus, search, blobs_of(settings), signer)
         finally:
             await relay.stop()
             await bus.close()
@@ -117,6 +118,7 @@ async def _database(settings: Settings, name: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _blobs(settings: Settings) -> Blobs:
+def blobs_of(settings: Settings, scratch: Path | None = None) -> Blobs:
+    """Where files are kept, by these settings. `scratch`: see Blobs; by default in the data folder."""
     local = f"file://{(settings.data / 'blobs').resolve()}"
-    return Blobs(local if settings.blobs == EMBEDDED else settings.blobs, scratch=settings.data / "scratch")
+    return Blobs(local if settings.blobs == EMBEDDED else settings.blobs, scratch=scratch or settings.data / "scratch")

@@ -2,9 +2,10 @@
 
 import typer
 
-from mitagger.cli import dead_letters, events, vocabulary
+from mitagger.cli import dead_letters, events, indexes, topics, vocabulary
 from mitagger.cli.annotate import annotate
 from mitagger.cli.demo import demo
+from mitagger.cli.doctor import doctor
 from mitagger.cli.export import export
 from mitagger.cli.import_ import import_
 from mitagger.cli.outcome import CODES
@@ -26,6 +27,9 @@ app.command()(annotate)
 app.command()(search)
 app.command()(export)
 app.command()(status)
+app.command()(doctor)
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(topics.app, name="topics")
+app.add_typer(indexes.app, name="indexes")

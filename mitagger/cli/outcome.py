@@ -14,8 +14,9 @@ UNREACHABLE: Final = 3
 REFUSED: Final = 4
 SERVER_FAILED: Final = 5
 CODES: Final = """\
-Exit codes: 0 done; 1 some of the input failed; 2 wrong usage; 3 no server answered; 4 refused (not allowed, not found,
-not valid, or changed by somebody else meanwhile); 5 the server failed."""
+Exit codes: 0 done; 1 some of the input failed, or a plan or the doctor found something to do; 2 wrong usage; 3 no
+server answered; 4 refused (not allowed, not found, not valid, or changed by somebody else meanwhile); 5 the server
+failed."""
 
 T = TypeVar("T")
 

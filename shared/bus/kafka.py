@@ -51,6 +51,15 @@ class KafkaBus:
 
     async def open(self) -> None:
         """Connects, and creates the event topics that are missing. Raises Unavailable."""
+        await self.connect()
+        try:
+            await begin(self._admin, self._address, ())
+        except Unavailable:
+            await self.close()
+            raise
+
+    async def connect(self) -> None:
+        """Only to look: nothing is created. Raises Unavailable."""
         self._admin = AIOKafkaAdminClient(**self._address.client)
         self._producer = _producer(self._address)
         self._observer = AIOKafkaConsumer(**self._address.client, enable_auto_commit=False)
@@ -58,7 +67,6 @@ class KafkaBus:
             async with answering():
                 for client in (self._admin, self._producer, self._observer):
                     await client.start()
-            await begin(self._admin, self._address, ())
         except Unavailable:
             await self.close()
             raise
@@ -113,6 +121,11 @@ class KafkaBus:
             records = await _collect(consumer, at, ends, limit)
             found = [event for event in map(self._event, records) if event is not None]
             return Slice(found, self._cursor(at))
+
+    async def brokers(self) -> int:
+        """How many there are. Raises Unavailable."""
+        async with answering():
+            return len((await self._admin.describe_cluster())["brokers"])
 
     async def share(self, group: str, topic: type[Event]) -> Share:
         member = next(each for each in self.members if each.subscription.group == group)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -61,6 +61,12 @@ def packed(events: Sequence[Event]) -> list[dict[str, Any]]:
     ]
 
 
+async def pending(collections: Iterable[AsyncCollection[dict[str, Any]]]) -> int:
+    """Documents with events that wait. Raises Unavailable."""
+    with answering():
+        return sum([await collection.count_documents(_INDEXED) for collection in collections])
+
+
 class Relay:
     """Implements `shared.documents.port.Outbox`: from `start` to `stop`, sends what waits in the documents of these
     models."""
@@ -94,9 +100,7 @@ class Relay:
 
     async def pending(self) -> int:
         """Documents with events that wait. Raises Unavailable."""
-        with answering():
-            counts = [await collection.count_documents(_INDEXED) for collection in self._collections.values()]
-        return sum(counts)
+        return await pending(self._collections.values())
 
     async def backlogs(self) -> dict[str, Backlog]:
         """What waits, by collection. Raises Unavailable."""
