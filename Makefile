@@ -38,17 +38,18 @@ drills: .venv/dev  ## the long form of the drills: 200 kills
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
 
-generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, settings table
+generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics
 	$(BIN)/python -m tools.catalogue
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.settings
+	$(BIN)/python -m tools.metrics
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
-	$(COMPILE) --extra distributed --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 
 clean:  ## what was installed and made here
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

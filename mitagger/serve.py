@@ -33,7 +33,7 @@ from shared.documents.port import Document
 from shared.engine import Engine, opened
 from shared.errors import Invalid, Unsupported
 from shared.http import Hop
-from shared.process import answering, listening, started, until_interrupted
+from shared.process import answering, listening, started, until_interrupted, watched
 from shared.service import Service
 from shared.settings import EMBEDDED, Settings
 
@@ -104,6 +104,7 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
             hops = {service.name: Hop(service.name, app=service.app) for service in others if service.app is not None}
             gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
             async with (
+                watched(settings, "all", engine),
                 started([*others, gateway], engine.bus),
                 answering(gateway.app, door) as url,
                 _announced(settings.data, url, key),

@@ -72,6 +72,13 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Folder of vocabulary files (NAME.tsv, gzip or xz) in place of the defaults that ship."),
     ] = None
+    metrics: Annotated[
+        str,
+        Field(
+            pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]/]+):[0-9]{1,5}$|^$",
+            description="host:port at which Prometheus gets /metrics; without it nobody does.",
+        ),
+    ] = ""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="How much is logged.")] = "info"
     log_json: Annotated[bool, Field(description="Log lines as JSON, for machines.")] = False
 

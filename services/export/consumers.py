@@ -9,6 +9,7 @@ from services.export.entries import entry_of
 from services.export.jobs import Exports
 from services.export.merge import merged
 from services.export.model import FigureRecord
+from shared import metrics
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.errors import Erased
@@ -51,6 +52,7 @@ class Projection:
         if erased:
             await asyncio.gather(*(self._figures.erase(figure) for figure in erased))
             await self._search.remove(erased)
+            metrics.SEARCH_WRITES.labels("remove").inc(len(erased))
             await self._exports.withdraw()
 
     async def _record(self, figure: str, events: Sequence[Event]) -> None:
@@ -63,7 +65,9 @@ class Projection:
 
     async def _index(self, figures: Sequence[str]) -> None:
         records = await self._figures.get_many(figures)
-        await self._search.put([entry for entry in map(entry_of, records) if entry is not None])
+        entries = [entry for entry in map(entry_of, records) if entry is not None]
+        await self._search.put(entries)
+        metrics.SEARCH_WRITES.labels("put").inc(len(entries))
         # Somebody who handles image.deleted meanwhile may have removed the entry before it was put.
         standing = {record.id for record in await self._figures.get_many(figures)}
         await self._search.remove([figure for figure in figures if figure not in standing])

@@ -42,7 +42,9 @@ class Cluster:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         others = [f"{name}.{number}" for name, count in copies.items() for number in range(2, count + 1)]
         self.names = (*SERVICES, *others)
-        self._ports = dict(zip(self.names, _free_ports(len(self.names)), strict=True))
+        ports = _free_ports(2 * len(self.names))
+        self._ports = dict(zip(self.names, ports[::2], strict=True))
+        self.metrics = {name: f"127.0.0.1:{port}" for name, port in zip(self.names, ports[1::2], strict=True)}
         self._instead = instead
         self._signing_key = secrets.token_hex(32)
         self.key = ""  # an administrator's, made at the first start ever
@@ -110,6 +112,7 @@ class Cluster:
             "MITAGGER_KEY": self._signing_key,
             "MITAGGER_BLOBS": f"file://{self.folder / 'blobs'}",
             "MITAGGER_WORKERS": "1",
+            "MITAGGER_METRICS": self.metrics[name],
             "PYTHONPATH": str(ROOT),
         }
         service, data, port = name.partition(".")[0], str(self.folder / name), str(self._ports[name])
