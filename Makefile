@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
-.PHONY: help demo serve test test-all lint format lock drills bench clean generated
+.PHONY: secrets help demo serve test test-all lint format lock drills bench clean generated
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -50,6 +50,10 @@ lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
 	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
+
+secrets:  ## random secrets for docker-compose.yml, in deploy/secrets/
+	deploy/secrets.sh
 
 clean:  ## what was installed and made here
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
