@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     bus: Annotated[str, Field(description="Where events go. `embedded`: a log in the SQLite file.")] = EMBEDDED
     documents: Annotated[str, Field(description="Where documents are kept. `embedded`: the SQLite file.")] = EMBEDDED
     search: Annotated[str, Field(description="The search index. `embedded`: SQLite FTS5.")] = EMBEDDED
+    search_key: Annotated[SecretStr | None, Field(description="Key of Meilisearch.")] = None
     blobs: Annotated[
         str, Field(description="Where files are kept: `embedded` (a folder in the data folder), file://… or s3://…")
     ] = EMBEDDED
