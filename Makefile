@@ -32,8 +32,9 @@ format: .venv/dev  ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-drills: .venv/dev  ## the long form of the drills: 200 kills
-	MITAGGER_DRILL_KILLS=200 $(BIN)/pytest tests/drills --timeout 3600
+drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, stops
+	MITAGGER_DRILL_KILLS=200 MITAGGER_DRILL_FIGURES=2000 MITAGGER_DRILL_DEATHS=20 MITAGGER_DRILL_AWAY_SECONDS=20 \
+	MITAGGER_DRILL_LIMIT_SECONDS=30 $(BIN)/pytest tests/drills --timeout 3600
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
