@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from mitagger.cli.outcome import REFUSED
 from mitagger.client import AsyncClient
 from services.gateway.routes import SERVICES
 from tests.support.server import ROOT
@@ -69,6 +70,12 @@ class Cluster:
                         await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"Not all services became ready.\n{self.told()}") from None
+
+    async def revive(self) -> None:
+        """As a supervisor does: starts again what ended because an engine was away when it started (exit code 4)."""
+        for name, process in self._processes.items():
+            if process.returncode == REFUSED:
+                await self.launch(name)
 
     async def problems(self, name: str) -> list[str]:
         """What a process says is wrong; [] when it is ready."""
