@@ -19,8 +19,9 @@ test: .venv/dev  ## Python only, no servers, at most 3 minutes
 	$(BIN)/pytest -n auto -m "not servers" tests/unit tests/contract tests/integration
 
 test-all: test  ## everything: also real servers (Java and Maven, or their addresses), whole processes, drills
-	$(BIN)/pytest -m servers tests
-	$(BIN)/pytest -m "not servers" tests/e2e tests/drills
+	$(BIN)/pytest -m servers tests --ignore tests/drills
+	$(BIN)/pytest -m "not servers" tests/e2e
+	$(BIN)/pytest tests/drills
 
 lint: .venv/dev  ## style, types, architecture, duplicates of truth
 	$(BIN)/ruff check .
