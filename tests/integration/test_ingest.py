@@ -332,6 +332,21 @@ async def test_an_erased_figure_can_come_in_again_as_a_new_one(world: World) -> 
     assert second["id"] != first["id"]
 
 
+async def test_what_the_ledger_names_is_erased_again_when_ingest_starts(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        erased, kept = await world.added(legend="A femur."), await world.added(legend="A tibia.")
+        await world.ask("DELETE", f"/api/v1/figures/{erased['id']}")
+        assert await world.engine.erasures.all() == [erased["id"]]
+        # As a restored backup has it: the figure is there, the ledger says that it was erased.
+        await world.engine.erasures.add([kept["id"], "of another backup"])
+    for _start in range(2):
+        async with running(tmp_path) as world:
+            assert (await world.ask("GET", f"/api/v1/figures/{kept['id']}")).status_code == 410
+            await world.engine.bus.settled()
+            told = [event.figure for event in await world.told(ImageDeleted)]
+    assert told == [erased["id"], kept["id"]]
+
+
 # Rows
 
 
