@@ -26,6 +26,7 @@ import services.recommender.model
 import services.recommender.service
 from services.gateway.identity import SignIn
 from services.gateway.routes import SERVICES
+from services.recommender.choosing import annotator
 from services.recommender.loading import vocabularies
 from shared import logs
 from shared.bus.port import Bus
@@ -118,7 +119,9 @@ def behind(engine: Engine, settings: Settings) -> list[Service]:
     return [
         services.ingest.service.build(engine, workers=settings.workers),
         services.nlp.service.build(engine),
-        services.recommender.service.build(engine, load=lambda: vocabularies(settings)),
+        services.recommender.service.build(
+            engine, load=lambda: vocabularies(settings), over=annotator(settings, engine)
+        ),
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]

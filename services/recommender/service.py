@@ -7,6 +7,7 @@ from typing import cast
 import structlog
 from starlette.types import ASGIApp
 
+from services.recommender import bioportal_api
 from services.recommender.annotator import Annotator
 from services.recommender.answering import outcomes
 from services.recommender.api import router
@@ -50,9 +51,11 @@ class Recommender:
         self._maker: Maker | None = None
         self._loading: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
+        routes = router(self._loaded)
+        routes.include_router(bioportal_api.router(self._loaded))
         self.app: ASGIApp | None = door(
             "recommender",
-            router(self._loaded),
+            routes,
             signer=engine.signer,
             description="Vocabularies, concepts, recommendations.",
         )
