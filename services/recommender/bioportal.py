@@ -6,6 +6,7 @@ Texts leave the site, so nothing here happens unless the settings name the serve
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Annotated, Final, NoReturn
 
@@ -29,6 +30,7 @@ RULES: Final = "1"  # raise it when the same answers give other annotations
 PACK_BYTES: Final = 100_000
 ANSWER_BYTES: Final = 32 << 20
 ATTEMPTS: Final = 3
+AT_ONCE: Final = 4
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0  # for the whole answer, however it trickles
 # How likely a match is right: an order by what BioPortal's match types promise, not calibrated.
@@ -83,6 +85,7 @@ class BioPortal:
         self._turn = turn
         self._breaker = Breaker()
         self._stopped: Unavailable | None = None
+        self._asking: set[asyncio.Task[list[tuple[Pack, str, list[_Annotated]]]]] = set()
         self._ssl = httpx.create_ssl_context()  # a tenth of a second, for all connections
 
     async def mentions(self, texts: Sequence[str]) -> list[list[Mention]]:
@@ -92,25 +95,46 @@ class BioPortal:
         """
         found: list[list[Mention]] = [[] for _ in texts]
         strayed = 0
-        # A connection lives as long as a batch: at three requests a second, setting one up costs nothing that counts.
-        async with httpx.AsyncClient(
-            headers=self._headers, verify=self._ssl, timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        ) as http:
-            for pack in packed(texts, PACK_BYTES):
-                for ontology in self.ontologies:
-                    for one in await self._asked(http, pack, ontology):
-                        told = Told(ontology, one.concept.id, one.concept.label or "", tuple(one.concept.types or ()))
-                        for each in one.mentions:
-                            start, end = each.start - 1, each.end
-                            place = pack.home(start, end)
-                            if place is None or upper(pack.text[start:end]) != upper(each.text):
-                                strayed += 1
-                                continue
-                            mention = Mention(place.start, place.end, told, each.match == "PREF")
-                            found[place.text].append(mention)
+        asking = asyncio.create_task(self._answers(packed(texts, PACK_BYTES)))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        for pack, ontology, answer in await asking:
+            for one in answer:
+                told = Told(ontology, one.concept.id, one.concept.label or "", tuple(one.concept.types or ()))
+                for each in one.mentions:
+                    start, end = each.start - 1, each.end
+                    place = pack.home(start, end)
+                    if place is None or upper(pack.text[start:end]) != upper(each.text):
+                        strayed += 1
+                        continue
+                    found[place.text].append(Mention(place.start, place.end, told, each.match == "PREF"))
         if strayed:
             log.warning("mentions that cross texts, or do not stand where BioPortal says", mentions=strayed)
         return found
+
+    def stop(self) -> None:
+        """Gives up what it waits for, and asks no more."""
+        self._stopped = Unavailable("BioPortal", "The recommender ends.")
+        for task in self._asking:
+            task.cancel()
+
+    async def _answers(self, packs: Sequence[Pack]) -> list[tuple[Pack, str, list[_Annotated]]]:
+        """Of every pack, for every ontology. A connection lives as long as a batch: at three requests a second, setting
+        one up costs nothing that counts."""
+        at_once = asyncio.Semaphore(AT_ONCE)
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        async with httpx.AsyncClient(headers=self._headers, verify=self._ssl, timeout=timeout) as http:
+
+            async def one(pack: Pack, ontology: str) -> tuple[Pack, str, list[_Annotated]]:
+                async with at_once:
+                    return pack, ontology, await self._asked(http, pack, ontology)
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(one(pack, ontology)) for pack in packs for ontology in self.ontologies]
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            return [task.result() for task in tasks]
 
     async def _asked(self, http: httpx.AsyncClient, pack: Pack, ontology: str) -> list[_Annotated]:
         """Tried several times."""
@@ -211,7 +235,10 @@ class BioPortalAnnotator:
 
     def annotate(self, analyses: Sequence[Analysis]) -> list[list[Annotation]]:
         asking = self._portal.mentions([analysis.text for analysis in analyses])
-        found = asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+        try:
+            found = asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+        except CancelledError as error:
+            raise Unavailable("BioPortal", "The recommender ends.") from error
         return [self._annotations(*each) for each in zip(analyses, found, strict=True)]
 
     def _annotations(self, analysis: Analysis, mentions: Sequence[Mention]) -> list[Annotation]:

@@ -1,6 +1,7 @@
 """Which annotator makes recommendations, by the settings."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from services.recommender.annotator import Annotator
 from services.recommender.bioportal import BioPortal, BioPortalAnnotator
@@ -16,10 +17,18 @@ from shared.vocabulary.artefact import Vocabularies
 GROUP = "recommender"  # whose copies share BioPortal's limit
 
 
-def annotator(settings: Settings, engine: Engine) -> Callable[[Vocabularies], Annotator]:
-    """What makes the annotator over the vocabularies, on the event loop. Raises Invalid where a key is missing."""
+class Choice(NamedTuple):
+    """`over` makes the annotator over the vocabularies, on the event loop; `stop` makes it give up what it waits
+    for."""
+
+    over: Callable[[Vocabularies], Annotator]
+    stop: Callable[[], None]
+
+
+def chosen(settings: Settings, engine: Engine) -> Choice:
+    """Raises Invalid where a key is missing."""
     if not settings.bioportal:
-        return LocalAnnotator
+        return Choice(LocalAnnotator, lambda: None)
     if settings.bioportal_key is None:
         raise Invalid(
             "BioPortal is to be asked, but there is no key.",
@@ -42,4 +51,4 @@ def annotator(settings: Settings, engine: Engine) -> Callable[[Vocabularies], An
             reports=settings.bioportal_reports,
         )
 
-    return over
+    return Choice(over, portal.stop)

@@ -40,10 +40,15 @@ class Recommender:
     name = "recommender"
 
     def __init__(
-        self, engine: Engine, load: Callable[[], Vocabularies], over: Callable[[Vocabularies], Annotator]
+        self,
+        engine: Engine,
+        load: Callable[[], Vocabularies],
+        over: Callable[[Vocabularies], Annotator],
+        stop: Callable[[], None],
     ) -> None:
         self._load = load
         self._over = over
+        self._give_up = stop
         self._bus = engine.bus
         self._generations: Collection[Generation] = engine.documents.collection(Generation)
         self._vocabularies: Vocabularies | None = None
@@ -68,6 +73,7 @@ class Recommender:
         self._loading = asyncio.create_task(self._prepare(), name="load vocabularies")
 
     async def stop(self) -> None:
+        self._give_up()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
@@ -134,7 +140,12 @@ class Recommender:
 
 
 def build(
-    engine: Engine, *, load: Callable[[], Vocabularies], over: Callable[[Vocabularies], Annotator] = LocalAnnotator
+    engine: Engine,
+    *,
+    load: Callable[[], Vocabularies],
+    over: Callable[[Vocabularies], Annotator] = LocalAnnotator,
+    stop: Callable[[], None] = lambda: None,
 ) -> Recommender:
-    """`load` gives the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them."""
-    return Recommender(engine, load, over)
+    """`load` gives the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them, on
+    the event loop; `stop` makes it give up what it waits for."""
+    return Recommender(engine, load, over, stop)
