@@ -18,7 +18,7 @@ ANSWERS: Final[dict[str, bytes]] = {
     "redirect": b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
     "html": b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%b" % (len(PAGE), PAGE),
     # Half a JSON document, whole by its length ...
-    "half": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\r\n[{"annotatedClass": {"',
+    "half": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n[{"annotatedClass": {"',
 }
 # ... and one that ends before its length.
 CUT: Final = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n[{"annotatedClass":'

@@ -21,7 +21,7 @@ PATHS: Final = (("/annotator", ("GET", "POST")), ("/annotator/recognizers", ("GE
 MOST_PARAMETERS: Final = 100
 KEY: Final = "apikey"
 SECONDS: Final = 60.0  # the first request ever also makes the index of names
-_HEADER: Final = re.compile(r"apikey\s+token=\"?([^\"\s]+)\"?", re.IGNORECASE)
+_HEADER: Final = re.compile(r"apikey\s+token=\"?([^\"]+)\"?", re.IGNORECASE)
 
 
 def router(who: Identity, recommender: Hop, signer: Signer) -> APIRouter:
