@@ -6,6 +6,7 @@ error messages. docs/bioportal.md says where we differ.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,6 +25,12 @@ PAGE: Final = 50
 LARGEST_PAGE: Final = 5_000
 INCLUDABLE: Final = ("prefLabel", "synonym", "definition", "notation", "cui", "semanticType", "properties")
 RECOGNIZERS: Final = ("mgrep",)
+
+# Left out unless the client names others, as BioPortal does with a list of its own: English words without a content of
+# their own (articles, pronouns, prepositions, conjunctions, auxiliaries), of three letters and more.
+STOP_WORDS: Final = frozenset(
+    (files("services.recommender") / "stop_words.txt").read_text(encoding="utf-8").upper().split()
+)
 
 Parameters = Mapping[str, str]
 Json = dict[str, Any]
@@ -131,7 +138,7 @@ def search(vocabularies: Vocabularies, parameters: Parameters, base: str) -> Jso
 def _kept(hits: Iterable[Hit], line: str, vocabularies: Vocabularies, parameters: Parameters) -> Iterable[Hit]:
     ontologies, axes = _ontologies(vocabularies, parameters), _axes(parameters)
     shortest = _number(parameters, "minimum_match_length", 0, least=0)
-    stops = {upper(word.strip()) for word in parameters.get("stop_words", "").split(",")} - {""}
+    stops = {upper(word) for word in _listed(parameters, "stop_words")} if "stop_words" in parameters else STOP_WORDS
     no_numbers, no_synonyms = _true(parameters, "exclude_numbers"), _true(parameters, "exclude_synonyms")
     for hit in hits:
         concept, said = vocabularies.concept(hit.concept), line[hit.start : hit.end]

@@ -9,7 +9,7 @@ from services.recommender.portal import MOST_TEXT, annotate, search
 from shared.errors import Invalid, NotFound, TooLarge
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.compile import compile_sources
-from tests.support.vocabularies import source
+from tests.support.vocabularies import source, vocabularies
 
 BASE = "http://tags.example"
 WORDS = Vocabularies(
@@ -106,6 +106,14 @@ def test_synonyms_and_parts_of_words_by_parameter() -> None:
     assert preferred == {"http://purl.obolibrary.org/obo/GO_2": [(6, 12, "PREF", "NUCLEUS")]}
     assert mentions("micronucleus", ontologies="GO") == {}
     assert mentions("micronucleus", ontologies="GO", whole_word_only="false") != {}
+
+
+def test_function_words_are_left_out_unless_the_client_names_its_own() -> None:
+    words = vocabularies(MONDO=[("MONDO:2", "AND", "LABEL")])
+    names = LiteralNames(words)
+    assert annotate(words, names, {"text": "this and that"}, BASE) == []
+    assert len(annotate(words, names, {"text": "this and that", "stop_words": ""}, BASE)) == 1
+    assert len(annotate(words, names, {"text": "this and that", "stop_words": "other"}, BASE)) == 1
 
 
 def test_ancestors_come_with_their_distance() -> None:
