@@ -19,10 +19,11 @@ from services.recommender.breaker import Breaker
 from services.recommender.literal import upper
 from services.recommender.packing import Pack, packed
 from services.recommender.portal_concepts import Concepts, Told
+from services.recommender.stop_words import OF_LEGENDS, STOP_WORDS
 from services.recommender.surroundings import Surroundings
 from shared import metrics
 from shared.bus.retry import delay
-from shared.errors import PermanentError, TooLarge, Unavailable
+from shared.errors import Invalid, PermanentError, TooLarge, Unavailable
 from shared.events.legend import Analysis
 from shared.vocabulary.artefact import Vocabularies
 
@@ -76,10 +77,19 @@ class BioPortal:
 
     What cannot mend by itself (a wrong key, an unknown ontology, a redirect) stops it for good: it sends no more and
     says why, until the process starts again with other settings.
+
+    Raises Invalid where address or key cannot be sent.
     """
 
     def __init__(self, url: str, key: str, ontologies: Sequence[str], *, turn: Callable[[], Awaitable[None]]) -> None:
-        self.url = url.rstrip("/")
+        if not (key.isascii() and key.isprintable()):
+            raise Invalid(
+                "BioPortal's key is no key.", field="bioportal_key", remedy="Copy it from your account there."
+            )
+        try:
+            self.url = str(httpx.URL(url)).rstrip("/")
+        except httpx.InvalidURL as error:
+            raise Invalid("BioPortal's address is none.", field="bioportal", remedy="Correct it.") from error
         self.ontologies = tuple(ontologies)
         self._headers = {"Authorization": f"apikey token={key}", "Accept": "application/json"}
         self._turn = turn
@@ -173,6 +183,7 @@ class BioPortal:
             "exclude_numbers": "true",
             "exclude_synonyms": "false",
             "minimum_match_length": "3",
+            "stop_words": ",".join((*STOP_WORDS, *OF_LEGENDS)),
             "include": "prefLabel,semanticType",
         }
         async with (

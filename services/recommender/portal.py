@@ -6,12 +6,12 @@ error messages. docs/bioportal.md says where we differ.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote
 
 from services.recommender.literal import Hit, LiteralNames, upper
 from services.recommender.semantic_types import axes_of_types
+from services.recommender.stop_words import STOP_WORDS
 from shared.errors import Invalid, NotFound, TooLarge
 from shared.events.recommendation import Axis
 from shared.vocabulary.artefact import Vocabularies
@@ -26,11 +26,7 @@ LARGEST_PAGE: Final = 5_000
 INCLUDABLE: Final = ("prefLabel", "synonym", "definition", "notation", "cui", "semanticType", "properties")
 RECOGNIZERS: Final = ("mgrep",)
 
-# Left out unless the client names others, as BioPortal does with a list of its own: English words without a content of
-# their own (articles, pronouns, prepositions, conjunctions, auxiliaries), of three letters and more.
-STOP_WORDS: Final = frozenset(
-    (files("services.recommender") / "stop_words.txt").read_text(encoding="utf-8").upper().split()
-)
+_STOPS: Final = frozenset(map(upper, STOP_WORDS))
 
 Parameters = Mapping[str, str]
 Json = dict[str, Any]
@@ -138,7 +134,7 @@ def search(vocabularies: Vocabularies, parameters: Parameters, base: str) -> Jso
 def _kept(hits: Iterable[Hit], line: str, vocabularies: Vocabularies, parameters: Parameters) -> Iterable[Hit]:
     ontologies, axes = _ontologies(vocabularies, parameters), _axes(parameters)
     shortest = _number(parameters, "minimum_match_length", 0, least=0)
-    stops = {upper(word) for word in _listed(parameters, "stop_words")} if "stop_words" in parameters else STOP_WORDS
+    stops = {upper(word) for word in _listed(parameters, "stop_words")} if "stop_words" in parameters else _STOPS
     no_numbers, no_synonyms = _true(parameters, "exclude_numbers"), _true(parameters, "exclude_synonyms")
     for hit in hits:
         concept, said = vocabularies.concept(hit.concept), line[hit.start : hit.end]

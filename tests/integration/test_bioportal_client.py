@@ -13,6 +13,7 @@ from services.nlp import service as nlp
 from services.recommender import bioportal as client
 from services.recommender import service as recommender
 from services.recommender.annotator import Annotation
+from services.recommender.answering import outcomes
 from services.recommender.bioportal import BioPortal, BioPortalAnnotator
 from services.recommender.breaker import FAILURES
 from services.recommender.choosing import chosen
@@ -24,7 +25,7 @@ from shared.events.recommendation import RecommendationsReady
 from shared.readiness import Readiness
 from shared.settings import Settings
 from shared.vocabulary.artefact import Vocabularies
-from tests.support.builders import analysis, image_deleted, image_uploaded
+from tests.support.builders import analysis, image_deleted, image_uploaded, legend_tokenized
 from tests.support.embedded import embedded
 from tests.support.faults import Fault, Faulty, faulty
 from tests.support.people import until
@@ -150,6 +151,22 @@ async def test_an_endless_answer_is_cut_off(server: Faulty, monkeypatch: pytest.
     server.always = "flood"
     with pytest.raises(TooLarge):
         await annotated(portal(server, ontologies=["UBERON"]), ["The femur."])
+
+
+async def test_a_text_that_is_refused_fails_alone(server: Faulty) -> None:
+    server.faults = ["413", "413"]  # both texts together, then the first
+    annotator = BioPortalAnnotator(portal(server, ontologies=["UBERON"]), OURS)
+    causes = [legend_tokenized(figure=figure, analysis=analysis(text="The femur.")) for figure in ("f1", "f2")]
+    said = await asyncio.to_thread(outcomes, annotator, causes)
+    assert [one.state for one in said] == ["failed", "ready"]
+
+
+@pytest.mark.parametrize(
+    ("url", "key"), [("http://a.example:port", "key"), ("http://a.example", "key\n"), ("http://a.example", "ключ")]
+)
+def test_an_address_or_key_that_cannot_be_sent_is_a_clear_error(url: str, key: str) -> None:
+    with pytest.raises(Invalid):
+        BioPortal(url, key, ["GO"], turn=at_once)
 
 
 async def test_every_request_waits_for_its_turn(server: Faulty) -> None:

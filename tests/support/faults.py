@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Literal
 
-Fault = Literal["429", "500", "html", "half", "cut", "reset", "slow", "redirect", "flood", "404"]
+Fault = Literal["429", "500", "html", "half", "cut", "reset", "slow", "redirect", "flood", "404", "413"]
 
 PAGE: Final = b"<!doctype html><title>Bad gateway</title>"
 ANSWERS: Final[dict[str, bytes]] = {
     "429": b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
     "500": b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
     "404": b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+    "413": b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n",
     "redirect": b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
     "html": b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%b" % (len(PAGE), PAGE),
     # Half a JSON document, whole by its length ...
