@@ -1,12 +1,18 @@
 """`mitagger indexes`."""
 
+import asyncio
+from typing import Final
+
 import typer
 
-from mitagger.cli.connection import Json, settings_of
+from mitagger.cli.connection import Data, Json, Key, Server, Target, connected, settings_of
 from mitagger.cli.outcome import SOME_FAILED, perform
-from mitagger.cli.output import as_json, table
+from mitagger.cli.output import as_json, remarks, table
+from mitagger.client import models as m
 
-app = typer.Typer(no_args_is_help=True, help="Indexes on MongoDB, as the models want them.")
+app = typer.Typer(no_args_is_help=True, help="Indexes on MongoDB and the search index.")
+
+POLL_SECONDS: Final = 1.0
 
 REMARKS = {
     "missing": "apply creates it",
@@ -57,3 +63,26 @@ def apply() -> None:
 
     made = perform(change())
     typer.echo(f"{made} indexes created." if made else "No index was missing.")
+
+
+@app.command()
+def rebuild(server: Server = "", key: Key = "", data: Data = None) -> None:
+    """Fill a new search index from the records, while the old one serves, then switch to it. May be repeated.
+
+    Example: mitagger indexes rebuild
+    """
+
+    async def wait() -> m.Rebuild:
+        async with connected(Target(server, key, data)) as client:
+            state = await client.start_rebuild()
+            with remarks.status("rebuilding") as said:
+                while state.state == "running":
+                    await asyncio.sleep(POLL_SECONDS)
+                    state = await client.rebuild()
+                    said.update(f"{state.figures:,} figures")
+            return state
+
+    done = perform(wait())
+    typer.echo(f"{done.figures:,} figures indexed; {done.state}. {done.problem}".rstrip())
+    if done.state != "done":
+        raise typer.Exit(SOME_FAILED)
