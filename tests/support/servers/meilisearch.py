@@ -54,6 +54,14 @@ def server() -> Iterator[Place]:
         yield Place(f"http://{running.get_container_host_ip()}:{running.get_exposed_port(PORT)}", key)
 
 
+def settings() -> dict[str, str]:
+    """For a process that is to use the server which the environment names, with an index of its own; {} without one."""
+    if ADDRESS not in os.environ:
+        return {}
+    url = f"{os.environ[ADDRESS].rstrip('/')}/test-{new_id()}"
+    return {"MITAGGER_SEARCH": url, "MITAGGER_SEARCH_KEY": os.environ.get(KEY, "")}
+
+
 @asynccontextmanager
 async def index(place: Place) -> AsyncIterator[MeilisearchSearch]:
     """An index of its own there, prepared; dropped at the end."""
