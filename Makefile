@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
-.PHONY: help demo serve test test-all lint format lock drills bench clean generated
+.PHONY: secrets help demo serve test test-all lint format lock drills bench clean generated
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -19,8 +19,9 @@ test: .venv/dev  ## Python only, no servers, at most 3 minutes
 	$(BIN)/pytest -n auto -m "not servers" tests/unit tests/contract tests/integration
 
 test-all: test  ## everything: also real servers (Java and Maven, or their addresses), whole processes, drills
-	$(BIN)/pytest -m servers tests
-	$(BIN)/pytest -m "not servers" tests/e2e tests/drills
+	$(BIN)/pytest -m servers tests --ignore tests/drills
+	$(BIN)/pytest -m "not servers" tests/e2e
+	$(BIN)/pytest tests/drills
 
 lint: .venv/dev  ## style, types, architecture, duplicates of truth
 	$(BIN)/ruff check .
@@ -32,23 +33,29 @@ format: .venv/dev  ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-drills: .venv/dev  ## the long form of the drills: 200 kills
-	MITAGGER_DRILL_KILLS=200 $(BIN)/pytest tests/drills --timeout 3600
+drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, stops
+	MITAGGER_DRILL_KILLS=200 MITAGGER_DRILL_FIGURES=2000 MITAGGER_DRILL_DEATHS=20 MITAGGER_DRILL_AWAY_SECONDS=20 \
+	MITAGGER_DRILL_LIMIT_SECONDS=30 $(BIN)/pytest tests/drills --timeout 3600
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
 
-generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, settings table
+generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics
 	$(BIN)/python -m tools.catalogue
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.settings
+	$(BIN)/python -m tools.metrics
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
-	$(COMPILE) --extra distributed --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
+
+secrets:  ## random secrets for docker-compose.yml, in deploy/secrets/
+	deploy/secrets.sh
 
 clean:  ## what was installed and made here
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -21,6 +21,7 @@ NAMES: Final = (
     "renditions",
     "latency",
     "matching",
+    "telemetry",
     "cold_start",
     "chain",
     "scaling",

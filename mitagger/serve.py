@@ -28,21 +28,25 @@ from services.gateway.identity import SignIn
 from services.gateway.routes import SERVICES
 from services.recommender.loading import vocabularies
 from shared import logs
+from shared.bus.port import Bus
 from shared.documents.port import Document
 from shared.engine import Engine, opened
 from shared.errors import Invalid, Unsupported
 from shared.http import Hop
-from shared.process import answering, listening, started, until_interrupted
+from shared.process import answering, listening, started, until_interrupted, watched
 from shared.service import Service
 from shared.settings import EMBEDDED, Settings
 
+# Who follows others stands before them (see mitagger/backup.py).
 MODELS: Final[tuple[type[Document], ...]] = (
-    *services.ingest.model.MODELS,
-    *services.recommender.model.MODELS,
-    *services.annotation.model.MODELS,
     *services.export.model.MODELS,
+    *services.annotation.model.MODELS,
+    *services.recommender.model.MODELS,
+    *services.ingest.model.MODELS,
     *services.gateway.model.MODELS,
 )
+
+SETTLE_SECONDS: Final = 600.0
 
 log = structlog.get_logger()
 
@@ -54,6 +58,11 @@ class Running:
     url: str
     key: str
     first_sign_in: SignIn | None
+    bus: Bus
+
+    async def settled(self) -> None:
+        """Returns when every consumer has done what there was to do."""
+        await self.bus.settled(timeout=SETTLE_SECONDS)
 
 
 def run(settings: Settings, names: Sequence[str] = ()) -> None:
@@ -95,12 +104,13 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
             hops = {service.name: Hop(service.name, app=service.app) for service in others if service.app is not None}
             gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
             async with (
+                watched(settings, "all", engine),
                 started([*others, gateway], engine.bus),
                 answering(gateway.app, door) as url,
                 _announced(settings.data, url, key),
             ):
                 log.info("serving", url=url)
-                yield Running(url, key, gateway.first_sign_in)
+                yield Running(url, key, gateway.first_sign_in, engine.bus)
 
 
 def behind(engine: Engine, settings: Settings) -> list[Service]:

@@ -15,6 +15,7 @@ import obstore
 from obstore.exceptions import BaseError as StoreError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from shared import metrics
 from shared.errors import Invalid, NotFound, TooLarge, Unavailable
 
 CHUNK: Final = 1 << 20
@@ -101,6 +102,7 @@ class Blobs:
             while start < stop:
                 until = min(start + CHUNK, stop)
                 yield bytes(await obstore.get_range_async(self._store, _key(sha256), start=start, end=until))
+                metrics.BLOB_BYTES.labels("out").inc(until - start)
                 start = until
         except FileNotFoundError as error:
             raise _missing(sha256) from error
@@ -165,6 +167,7 @@ class Blobs:
         return len(left)
 
     async def _keep(self, path: Path, blob: Blob) -> None:
+        metrics.BLOB_BYTES.labels("in").inc(blob.bytes)
         if self._folder is None:
             try:
                 await obstore.put_async(self._store, _key(blob.sha256), path)
@@ -174,6 +177,7 @@ class Blobs:
         await anyio.to_thread.run_sync(_copy_into, path, self._folder / _key(blob.sha256))
 
     async def _store_bytes(self, sha256: str, data: bytes) -> None:
+        metrics.BLOB_BYTES.labels("in").inc(len(data))
         try:
             await obstore.put_async(self._store, _key(sha256), data)
         except StoreError as error:

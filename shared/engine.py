@@ -1,10 +1,11 @@
 """The engines behind the ports, chosen by the settings and put together: what every service is given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
@@ -14,6 +15,7 @@ from shared.bus.port import Bus
 from shared.bus.sqlite import SqliteBus
 from shared.documents.port import Document, Documents, Outbox
 from shared.documents.sqlite import NoOutbox, SqliteDocuments
+from shared.erasures import Erasures, FileErasures
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
 from shared.search import meilisearch
@@ -21,6 +23,11 @@ from shared.search.fts5 import Fts5Search
 from shared.search.port import Search
 from shared.settings import EMBEDDED, Settings
 from shared.sqlite import Database
+
+# In the data folder.
+STORE: Final = "mitagger.sqlite"
+ERASURES: Final = "erasures.log"
+RESTORING: Final = "restoring"  # there while a restore replaces the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Engine:
     bus: Bus
     search: Search
     blobs: Blobs
+    erasures: Erasures
     signer: Signer
 
 
@@ -50,29 +58,41 @@ def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyn
     return _embedded(settings, models) if settings.bus == EMBEDDED else _distributed(settings, models)
 
 
-@asynccontextmanager
-async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
-    """One SQLite file for one process."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(settings.data / "lock", blocking=False)
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """The data folder for this process alone. Raises Invalid when another has it."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(data / "lock", blocking=False)
     try:
         lock.acquire()
     except Timeout as error:
         raise Invalid(
-            f"Another MITagger serves the data folder {settings.data}.",
+            f"Another MITagger serves the data folder {data}.",
             remedy="Stop it, talk to it (mitagger status), or choose another folder with --data.",
         ) from error
     try:
-        async with _database(settings, "mitagger.sqlite") as database, _search(settings, database) as search:
+        yield
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> AsyncIterator[Engine]:
+    """One SQLite file for one process."""
+    with locked(settings.data):
+        if (settings.data / RESTORING).exists():
+            raise Invalid(
+                f"A restore into {settings.data} was interrupted.", remedy="Run the same mitagger restore again."
+            )
+        async with _database(settings, STORE) as database, _search(settings, database) as search:
             log = EventLog()
             documents, bus = SqliteDocuments(database, log), SqliteBus(database, log)
             await documents.prepare(models)
             await bus.prepare()
             blobs = blobs_of(settings)
             await asyncio.to_thread(blobs.sweep)
-            yield Engine(documents, NoOutbox(), bus, search, blobs, Signer(settings.signing_key()))
-    finally:
-        lock.release()
+            erasures = FileErasures(settings.data / ERASURES)
+            yield Engine(documents, NoOutbox(), bus, search, blobs, erasures, Signer(settings.signing_key()))
 
 
 @asynccontextmanager
@@ -84,7 +104,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
         from shared.bus.kafka_address import parsed  # noqa: PLC0415
         from shared.documents.mongo import MongoDocuments  # noqa: PLC0415
         from shared.documents.outbox import Relay  # noqa: PLC0415
-        from shared.mongo import connected  # noqa: PLC0415
+        from shared.mongo import MongoErasures, connected  # noqa: PLC0415
     except ImportError as error:
         raise Unsupported(
             f"The distributed engines need the package {error.name}.", remedy='Install "mitagger[distributed]".'
@@ -103,7 +123,7 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
             documents = MongoDocuments(mongo, relay.wake)
             await documents.prepare(models)
             await relay.start()
-            yield Engine(documents, relay, bus, search, blobs_of(settings), signer)
+            yield Engine(documents, relay, bus, search, blobs_of(settings), MongoErasures(mongo), signer)
         finally:
             await relay.stop()
             await bus.close()

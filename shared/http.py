@@ -1,7 +1,9 @@
 """What every HTTP door shares: who asks, problems (RFC 9457), bodies of bounded size, pages, versions as ETags."""
 
 import asyncio
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import httpx
@@ -9,10 +11,13 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import metrics, tracing
 from shared.access import Caller
 from shared.errors import (
     Conflict,
@@ -32,6 +37,11 @@ from shared.grants import Signer
 
 MAX_JSON_BYTES: Final = 4_000_000
 HOP_SECONDS: Final = 30.0
+
+# FastAPI's own spans and logs carry queries and messages of errors, that is legends and grants.
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBES: Final = frozenset({"/healthz", "/readyz"})
 
 T = TypeVar("T")
 
@@ -126,13 +136,21 @@ Limit = Annotated[int, Field(ge=1, le=200)]
 
 def door(service: str, router: APIRouter, *, signer: Signer, description: str = "") -> FastAPI:
     """The HTTP door of a service: its router, problems instead of stack traces, bounded JSON bodies."""
-    app = FastAPI(title=f"MITagger {service}", description=description, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"MITagger {service}",
+        description=description,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
+    )
     app.state.signer = signer
     app.state.audience = service
     app.include_router(router)
     answer_with_problems(app)
     app.add_middleware(BoundedBody)
     app.add_middleware(Unfailing)
+    app.add_middleware(Observed, service=service)
     return app
 
 
@@ -228,6 +246,62 @@ class Unfailing:
             await _problem_response(body)(scope, receive, send)
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What is known of an answer so far: its status ("none" before it began) and how long it took to begin."""
+
+    status: str = "none"
+    seconds: float | None = None
+
+
+class Observed:
+    """ASGI middleware: requests as metrics and spans, by the template of their route. Outermost, so that refusals and
+    unexpected errors count as they were answered."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer, begun = _Answer(), time.perf_counter()
+
+        async def noticed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status, answer.seconds = str(message["status"]), time.perf_counter() - begun
+            await send(message)
+
+        try:
+            cause = _cause(scope)
+            if scope["path"] in PROBES or not (cause or tracing.on()):
+                await self._app(scope, receive, noticed)
+            else:
+                await self._traced(scope, receive, noticed, answer, cause)
+        finally:
+            method, route = _method(scope), _template(scope)
+            metrics.HTTP_REQUESTS.labels(self._service, route, method, answer.status).inc()
+            if answer.seconds is not None:
+                metrics.HTTP_SECONDS.labels(self._service, route, method).observe(answer.seconds)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send, answer: _Answer, cause: str | None) -> None:
+        method = _method(scope)
+        attributes = {"http.request.method": method, "mitagger.service": self._service}
+        span = tracing.begun(f"{method} {self._service}", SpanKind.SERVER, attributes, cause=cause)
+        with tracing.current(span):
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                if route := _template(scope):
+                    span.update_name(f"{method} {route}")
+                    span.set_attribute("http.route", route)
+                if answer.seconds is not None:
+                    span.set_attribute("http.response.status_code", int(answer.status))
+                if answer.status.startswith("5"):
+                    span.set_status(StatusCode.ERROR)
+
+
 class Hop:
     """An HTTP client of another service: in one process over ASGI, else by URL, with a deadline either way.
 
@@ -252,28 +326,56 @@ class Hop:
         seconds: float = HOP_SECONDS,
     ) -> httpx.Response:
         """`token`: who asks; "" for what anybody may ask. Raises DeadlineExceeded, Unavailable. Any answer of the
-        service is returned, whatever its status."""
-        # As bytes, for HTTP takes more signs than the ASCII that httpx expects of text.
-        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
+        service is returned, whatever its status. It belongs to the trace of what asks."""
+        begun, outcome = time.perf_counter(), "unreachable"
+        attributes = {"http.request.method": method, "mitagger.service": self.service}
         try:
-            async with asyncio.timeout(seconds):
-                return await self._client.request(
-                    method,
-                    path,
-                    params=params,
-                    headers={name.encode(): value.encode("latin-1") for name, value in sent.items()},
-                    content=content,
-                    json=json,
-                )
+            with tracing.current(tracing.begun(f"{method} to {self.service}", SpanKind.CLIENT, attributes)):
+                # As bytes, for HTTP takes more signs than the ASCII that httpx expects of text.
+                sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {}), **_trace()}
+                async with asyncio.timeout(seconds):
+                    answer = await self._client.request(
+                        method,
+                        path,
+                        params=params,
+                        headers={name.encode(): value.encode("latin-1") for name, value in sent.items()},
+                        content=content,
+                        json=json,
+                    )
+            outcome = f"{answer.status_code // 100}xx"
+            return answer
         except TimeoutError as error:
+            outcome = "deadline"
             raise DeadlineExceeded(
                 f"{self.service} did not answer within {seconds:.0f} s.", remedy="Try again."
             ) from error
         except httpx.HTTPError as error:
             raise Unavailable(self.service, remedy="Try again in a moment.") from error
+        finally:
+            metrics.HOP_REQUESTS.labels(self.service, outcome).inc()
+            metrics.HOP_SECONDS.labels(self.service).observe(time.perf_counter() - begun)
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
+def _template(scope: Scope) -> str:
+    """The path of the route that took the request, with its parameters' names in place of values; "" for none."""
+    return str(getattr(scope.get("route"), "path", ""))
+
+
+def _cause(scope: Scope) -> str | None:
+    """The request's `traceparent`, whatever it says."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+
+
+def _trace() -> dict[str, str]:
+    here = tracing.here()
+    return {tracing.HEADER: here} if here else {}
 
 
 def _problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -7,6 +7,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from shared import tracing
+
 
 class _StandardError:
     """Whatever sys.stderr is when a line is written."""
@@ -16,6 +18,13 @@ class _StandardError:
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+class _Exporting(logging.Handler):
+    """What OpenTelemetry says of its exports (a collector that is away), as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().warning("traces", said=record.getMessage())
 
 
 def where_it_failed(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -31,6 +40,13 @@ def where_it_failed(_logger: object, _method: str, event: structlog.typing.Event
     return event
 
 
+def with_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Within a trace, adds its id, by which its spans are found."""
+    if here := tracing.here():
+        event["trace_id"] = here.split("-")[1]
+    return event
+
+
 def configure(level: str, *, json: bool) -> None:
     """Called once by whoever owns the process. `level`: debug, info, warning or error."""
     renderer: structlog.typing.Processor = (
@@ -43,6 +59,7 @@ def configure(level: str, *, json: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            with_trace,
             where_it_failed,
             renderer,
         ],
@@ -50,3 +67,5 @@ def configure(level: str, *, json: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
+    theirs = logging.getLogger("opentelemetry")
+    theirs.handlers, theirs.propagate = [_Exporting(logging.WARNING)], False

@@ -1,6 +1,6 @@
 """MongoDB: how we connect to it, and what its errors mean to us."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from shared.clock import now
 from shared.errors import DeadlineExceeded, Invalid, TooLarge, Unavailable
 
 DEPENDENCY: Final = "documents"
@@ -53,6 +54,24 @@ async def connected(url: str) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
         ) from None
     async with client:
         yield client.get_database(name, write_concern=WriteConcern("majority", j=True))
+
+
+class MongoErasures:
+    """Implements `shared.erasures.Erasures` in a database beside ours, so that dropping or restoring ours leaves it."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        beside = database.client.get_database(f"{database.name}_erasures", write_concern=database.write_concern)
+        self._figures = beside["figures"]
+
+    async def add(self, figures: Sequence[str]) -> None:
+        with answering():
+            for figure in figures:
+                first = {"$setOnInsert": {"at": now().isoformat()}}
+                await self._figures.update_one({"_id": figure}, first, upsert=True)
+
+    async def all(self) -> list[str]:
+        with answering():
+            return [str(found["_id"]) async for found in self._figures.find({}, {"_id": 1}).sort("_id")]
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from shared import logs
+from shared import logs, scraping, tracing
+from shared.bus.observed import observed
 from shared.bus.port import Bus
 from shared.documents.port import Document
 from shared.engine import Engine, opened
@@ -54,7 +55,11 @@ async def _serve(settings: Settings, models: Sequence[type[Document]], build: Ca
         async with opened(settings, models) as engine:
             service = build(engine)
             app = with_health(service.app, Watch(engine, service.name))
-            async with started([service], engine.bus), answering(app, door) as url:
+            async with (
+                watched(settings, service.name, engine),
+                started([service], engine.bus),
+                answering(app, door) as url,
+            ):
                 log.info("serving", service=service.name, url=url)
                 await until_interrupted()
 
@@ -64,7 +69,7 @@ async def started(services: Sequence[Service], bus: Bus) -> AsyncIterator[None]:
     """The services and the bus behind them, from start to stop; stopped in the opposite order."""
     for service in services:
         for subscription in service.subscriptions:
-            bus.subscribe(subscription)
+            bus.subscribe(observed(subscription))
     async with AsyncExitStack() as ends:
         ends.push_async_callback(bus.stop)
         for service in services:
@@ -77,8 +82,24 @@ async def started(services: Sequence[Service], bus: Bus) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def watched(settings: Settings, service: str, engine: Engine) -> AsyncIterator[None]:
+    """Traces are sent and metrics are shown, where the settings want it. Raises Invalid when the port is taken,
+    Unsupported when packages are missing."""
+    async with AsyncExitStack() as ends:
+        await ends.enter_async_context(tracing.exporting(f"mitagger-{service}"))
+        if settings.metrics:
+            host, _, port = settings.metrics.rpartition(":")
+            door = ends.enter_context(listening(host.strip("[]"), int(port), "Choose another with MITAGGER_METRICS."))
+            await ends.enter_async_context(scraping.beating())
+            scrape = scraping.Scrape(service, engine.bus, engine.outbox)
+            url = await ends.enter_async_context(answering(scraping.door(scrape), door))
+            log.info("metrics", url=f"{url}/metrics")
+        yield
+
+
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int, remedy: str = "Choose another with --port or --host.") -> Iterator[socket.socket]:
     """A socket that listens; port 0 takes a free one. Raises Invalid."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it, each answer waits 40 ms.
@@ -89,9 +110,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             door.bind((host, port))
             door.listen(BACKLOG)
         except OSError as error:
-            raise Invalid(
-                f"Cannot listen on {host}:{port}: {error.strerror}.", remedy="Choose another with --port or --host."
-            ) from error
+            raise Invalid(f"Cannot listen on {host}:{port}: {error.strerror}.", remedy=remedy) from error
         yield door
 
 

@@ -1,4 +1,5 @@
-"""Settings: a flag of the command line, then MITAGGER_… in the environment, then mitagger.toml, then the default.
+"""Settings: a flag of the command line, then MITAGGER_… in the environment, then a file mitagger_… in /run/secrets (for
+Docker and Kubernetes), then mitagger.toml, then the default.
 
 `mitagger.toml` is looked for in the current folder. docs/settings.md is generated from this file.
 """
@@ -13,6 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -20,6 +22,7 @@ from pydantic_settings import (
 from shared.errors import Invalid
 
 EMBEDDED: Final = "embedded"
+SECRETS: Final = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
@@ -77,6 +80,13 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Folder of vocabulary files (NAME.tsv, gzip or xz) in place of the defaults that ship."),
     ] = None
+    metrics: Annotated[
+        str,
+        Field(
+            pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]/]+):[0-9]{1,5}$|^$",
+            description="host:port at which Prometheus gets /metrics; without it nobody does.",
+        ),
+    ] = ""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="How much is logged.")] = "info"
     log_json: Annotated[bool, Field(description="Log lines as JSON, for machines.")] = False
 
@@ -89,7 +99,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        if SECRETS.is_dir():  # of a container
+            sources.append(SecretsSettingsSource(settings_cls, secrets_dir=SECRETS))
+        return (*sources, TomlConfigSettingsSource(settings_cls))
 
     def signing_key(self) -> bytes:
         """The key from the settings, else from the data folder, where the first start generates it (mode 0600)."""

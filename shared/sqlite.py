@@ -5,6 +5,7 @@ once pay for one sync to disk. A write is durable (WAL, synchronous=FULL) when i
 """
 
 import asyncio
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
+from shared import metrics
 from shared.errors import Invalid, StoreTooNew, Unavailable
 
 APPLICATION_ID: Final = 0x4D495447  # "MITG", in the header of the file
@@ -81,7 +83,9 @@ class Database:
         if self._thread is None or self._loop is None:
             raise Unavailable("documents", "The store is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put((job, future))
+        # What the job causes belongs to the trace that it is asked in.
+        context = contextvars.copy_context()
+        self._jobs.put((lambda connection: context.run(job, connection), future))
         return await future
 
     def look(self, job: Job[T]) -> T:
@@ -192,6 +196,8 @@ class Database:
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
             return [(future, None, _translated(error)) for _, future in batch]
+        metrics.SQLITE_COMMITS.inc()
+        metrics.SQLITE_WRITES.inc(len(batch))
         return outcomes
 
     def _resolve(self, outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:

@@ -8,17 +8,17 @@ idle minutes. Of the pools tried it is the one where killing a worker leaves the
 breaks as a whole). A worker imports the parent's `__main__` module and the module of the function: keep both light.
 """
 
-import math
 import os
-import signal
-import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_process
 
-from shared.errors import DeadlineExceeded, Invalid, TooLarge
+from shared import metrics
+from shared.bounded import bounded
+from shared.errors import DeadlineExceeded, Invalid
 
 GIB = 1024**3
 
@@ -44,11 +44,24 @@ class Workers:
         Invalid when its process died (a crash in a native library, or the system's memory killer).
         """
         name = getattr(function, "__name__", repr(function))
+        begun, outcome = time.perf_counter(), "cancelled"
+        try:
+            result = await self._run(name, function, args, timeout)
+            outcome = "done"
+            return result
+        except Exception as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            metrics.WORKER_TASKS.labels(name, outcome).inc()
+            metrics.WORKER_SECONDS.labels(name).observe(time.perf_counter() - begun)
+
+    async def _run(self, name: str, function: Callable[..., Result], args: tuple[Any, ...], timeout: float) -> Result:
         async with self._free:
             try:
                 with anyio.move_on_after(timeout):
                     return await anyio.to_process.run_sync(
-                        _bounded, self._memory, timeout, function, args,
+                        bounded, self._memory, timeout, function, args,
                         cancellable=True, limiter=anyio.CapacityLimiter(1),
                     )  # fmt: skip
             except anyio.BrokenWorkerProcess as died:
@@ -59,21 +72,7 @@ class Workers:
         raise DeadlineExceeded(f"{name} took longer than {timeout:g} s and was stopped.")
 
 
-def _bounded(memory: int, timeout: float, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-    """Runs in the worker."""
-    if sys.platform == "linux":
-        import resource  # noqa: PLC0415 - not on every platform
-
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
-        # The parent kills a late worker; should the parent itself be dead, the alarm does.
-        signal.alarm(math.ceil(timeout) + 1)
-    try:
-        return function(*args)
-    except MemoryError:
-        raise TooLarge(
-            f"It needs more than the {memory // 1024**2} MiB of memory a worker may use.", remedy="Send a smaller one."
-        ) from None
-    finally:
-        if sys.platform == "linux":
-            signal.alarm(0)
+def _outcome(error: Exception) -> str:
+    if isinstance(error, DeadlineExceeded):
+        return "timeout"
+    return "died" if isinstance(error.__cause__, anyio.BrokenWorkerProcess) else "refused"

@@ -4,6 +4,7 @@ import typer
 
 from mitagger.cli import dead_letters, events, indexes, topics, vocabulary
 from mitagger.cli.annotate import annotate
+from mitagger.cli.backup import backup, restore
 from mitagger.cli.demo import demo
 from mitagger.cli.doctor import doctor
 from mitagger.cli.export import export
@@ -28,6 +29,8 @@ app.command()(search)
 app.command()(export)
 app.command()(status)
 app.command()(doctor)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -50,7 +50,7 @@ async def connected(target: Target) -> AsyncIterator[AsyncClient]:
     # Heavy, and needed only here.
     from mitagger.serve import running  # noqa: PLC0415
 
-    quiet = settings.model_copy(update={"log_level": "warning"})
+    quiet = settings.model_copy(update={"log_level": "warning", "metrics": ""})
     async with running(quiet, port=0) as server:
         if server.first_sign_in is not None:
             first = server.first_sign_in

@@ -7,8 +7,8 @@ import typer
 from mitagger.cli.connection import Json, settings_of
 from mitagger.cli.outcome import REFUSED, failed
 from mitagger.cli.output import as_json, remarks, table
+from services.recommender.loading import vocabularies
 from shared.errors import MitaggerError
-from shared.vocabulary import defaults
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.axes import AXES
 from shared.vocabulary.lookup import complete
@@ -59,9 +59,6 @@ def lookup(
 
 def _loaded() -> Vocabularies:
     try:
-        return defaults.load(
-            settings_of(None).cache,
-            compiling=lambda: remarks.print("Compiling the vocabularies; this happens once."),
-        )
+        return vocabularies(settings_of(None), lambda: remarks.print("Compiling the vocabularies; this happens once."))
     except MitaggerError as error:
         raise failed(error) from error

@@ -223,4 +223,5 @@ class Review(Document):
         return tuple(final.values())
 
 
+# What is written later stands first: mitagger/backup.py copies them in this order.
 MODELS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Review)

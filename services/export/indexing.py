@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from services.export.entries import entry_of
 from services.export.model import FigureRecord
+from shared import metrics
 from shared.documents.port import Collection
 from shared.search.port import FigureEntry, Search
 
@@ -36,7 +37,11 @@ class Indexing:
         while left:
             records = await self._figures.get_many(left)
             versions = {record.id: record.version for record in records}
-            await put([entry for entry in map(entry_of, records) if entry is not None])
-            await self._search.remove([figure for figure in left if figure not in versions])
+            entries = [entry for entry in map(entry_of, records) if entry is not None]
+            await put(entries)
+            metrics.SEARCH_WRITES.labels("put").inc(len(entries))
+            gone = [figure for figure in left if figure not in versions]
+            await self._search.remove(gone)
+            metrics.SEARCH_WRITES.labels("remove").inc(len(gone))
             after = {record.id: record.version for record in await self._figures.get_many(left)}
             left = [figure for figure in left if after.get(figure) != versions.get(figure)]

@@ -10,7 +10,7 @@ from services.export.content import Exported, exported
 from services.export.csv_format import CsvFormat
 from services.export.model import ExportJob, FigureRecord, Format, Status
 from services.export.xml_format import XmlFormat
-from shared import clock
+from shared import clock, metrics
 from shared.blobs import Blobs
 from shared.documents.port import Collection, In
 from shared.errors import MitaggerError, NotFound
@@ -109,6 +109,8 @@ class Exports:
         task = asyncio.create_task(self._run(id), name=f"export {id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        metrics.EXPORTS_RUNNING.inc()
+        task.add_done_callback(lambda _: metrics.EXPORTS_RUNNING.dec())
 
     async def _run(self, id: str) -> None:
         async with self._turns:

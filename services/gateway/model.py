@@ -52,4 +52,5 @@ class Key(Document):
         return Caller(self.id, {project: frozenset(roles) for project, roles in self.roles.items()})
 
 
-MODELS: tuple[type[Document], ...] = (Account, Session, Key)
+# What is written later stands first: mitagger/backup.py copies them in this order.
+MODELS: tuple[type[Document], ...] = (Session, Key, Account)

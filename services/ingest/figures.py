@@ -16,6 +16,7 @@ from services.ingest.submission import Correction, NewFigure, corrected
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page
+from shared.erasures import Erasures
 from shared.errors import Conflict, DeadlineExceeded, Duplicate, Erased, Invalid, NotFound
 from shared.events.envelope import Event
 from shared.events.image import ImageUploaded, Picture, Rendition
@@ -23,6 +24,7 @@ from shared.workers import Workers
 
 RENDER_SECONDS: Final = 60.0
 MOST_AT_ONCE: Final = 500
+AGAIN: Final = "restore"  # who erases what a restored backup brought back
 
 _FILES: Final = ("picture.sha256", "picture.display.blob", "picture.thumbnail.blob")
 _FORMATS: Final = {
@@ -66,11 +68,12 @@ class _Draft:
 class Figures:
     """The figures of one store."""
 
-    def __init__(self, documents: Documents, blobs: Blobs, workers: Workers) -> None:
+    def __init__(self, documents: Documents, blobs: Blobs, workers: Workers, erasures: Erasures) -> None:
         self._articles: Collection[StoredArticle] = documents.collection(StoredArticle)
         self._figures: Collection[Figure] = documents.collection(Figure)
         self._blobs = blobs
         self._workers = workers
+        self._erasures = erasures
 
     async def add(self, rows: Sequence[NewFigure], *, project: str, actor: str) -> list[Outcome]:
         """Each row becomes a figure, is one already, or is rejected; in order. Adding the same rows again changes
@@ -155,11 +158,22 @@ class Figures:
             figure = await self._figures.get(id)
         except Erased:
             return
+        # On record first: dying in between, the next start erases it.
+        await self._erasures.add([id])
         # Files first: dying in between leaves a figure that can be erased again, never files that nobody knows of.
         if figure.picture is not None:
             await self._drop_files(id, figure.picture)
         event = deleted(id, project=figure.project, actor=actor, revision=figure.version + 1)
         await self._figures.erase(id, [event])
+
+    async def erase_again(self) -> int:
+        """Erases what the ledger says was erased and is there all the same; returns how many figures that were."""
+        erased, again = await self._erasures.all(), 0
+        for start in range(0, len(erased), MOST_AT_ONCE):
+            for figure in await self._figures.get_many(erased[start : start + MOST_AT_ONCE]):
+                await self.erase(figure.id, actor=AGAIN)
+                again += 1
+        return again
 
     async def _articles_of(self, rows: Sequence[NewFigure], project: str) -> dict[str, StoredArticle]:
         """By `_article_key`, made where they are missing."""

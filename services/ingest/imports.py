@@ -16,6 +16,7 @@ from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
 from services.ingest.model import Figure, Import, ImportState, Reject, Severity
 from services.ingest.submission import NewFigure, refusal, submitted
+from shared import metrics
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page, Range
@@ -128,6 +129,8 @@ class Imports:
         task = asyncio.create_task(self._run(id), name=f"import {id}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        metrics.IMPORTS_RUNNING.inc()
+        task.add_done_callback(lambda _: metrics.IMPORTS_RUNNING.dec())
 
     async def _run(self, id: str) -> None:
         """Until it is done, or something about the archive itself is wrong for good."""

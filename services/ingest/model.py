@@ -106,4 +106,5 @@ class Reject(Document):
     figure: str | None = None
 
 
-MODELS: tuple[type[Document], ...] = (StoredArticle, Figure, Import, Reject)
+# What is written later stands first: mitagger/backup.py copies them in this order.
+MODELS: tuple[type[Document], ...] = (Import, Reject, Figure, StoredArticle)

@@ -22,7 +22,7 @@ class Ingest:
 
     def __init__(self, engine: Engine, workers: Workers) -> None:
         self._bus = engine.bus
-        figures = Figures(engine.documents, engine.blobs, workers)
+        self._figures = figures = Figures(engine.documents, engine.blobs, workers, engine.erasures)
         self._imports = Imports(engine.documents, engine.blobs, figures)
         self.app: ASGIApp | None = door(
             "ingest",
@@ -36,6 +36,8 @@ class Ingest:
         )
 
     async def start(self) -> None:
+        # A restored backup may hold what was erased after it was made.
+        await self._figures.erase_again()
         await self._imports.start()
 
     async def stop(self) -> None:

@@ -14,6 +14,7 @@ from services.recommender.consumers import Maker, ready
 from services.recommender.local import LocalAnnotator
 from services.recommender.memory import Remembering
 from services.recommender.model import Generation
+from shared import metrics
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.engine import Engine
@@ -21,6 +22,7 @@ from shared.errors import TransientError, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted
 from shared.events.legend import LegendTokenized
+from shared.events.recommendation import RecommendationsReady
 from shared.http import door
 from shared.vocabulary.artefact import Vocabularies
 
@@ -110,10 +112,13 @@ class Recommender:
     async def _recommend(self, events: Sequence[Event]) -> None:
         self._loaded()
         async with self._one_at_a_time:
-            made = await asyncio.to_thread(self._made, cast("Sequence[LegendTokenized]", events))
+            with metrics.ANNOTATOR_SECONDS.time():
+                made = await asyncio.to_thread(self._made, cast("Sequence[LegendTokenized]", events))
         await self._bus.publish(made)
+        for one in made:
+            metrics.LEGENDS_ANNOTATED.labels(one.state).inc()
 
-    def _made(self, causes: Sequence[LegendTokenized]) -> list[Event]:
+    def _made(self, causes: Sequence[LegendTokenized]) -> list[RecommendationsReady]:
         annotator, maker = self._annotator, self._maker
         assert annotator is not None and maker is not None  # noqa: S101, PT018 - set before the vocabularies are
         return [ready(cause, said, maker) for cause, said in zip(causes, outcomes(annotator, causes), strict=True)]

@@ -127,6 +127,15 @@ class KafkaBus:
         async with answering():
             return len((await self._admin.describe_cluster())["brokers"])
 
+    async def records(self) -> int:
+        """How many the topics of this installation hold. Raises Unavailable."""
+        async with answering():
+            there = await self._admin.list_topics()
+            ours = [name for event in EVENTS if (name := self.prefix + event.topic) in there]
+            where = await partitions(self._admin, ours) if ours else []
+            first, ends = [await ask(where) for ask in (self._observer.beginning_offsets, self._observer.end_offsets)]
+            return sum(ends[each] - first[each] for each in where)
+
     async def share(self, group: str, topic: type[Event]) -> Share:
         member = next(each for each in self.members if each.subscription.group == group)
         return await member.share(topic)

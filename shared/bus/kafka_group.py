@@ -27,6 +27,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped, import-not-found, 
     OffsetOutOfRangeError,
 )
 
+from shared import metrics
 from shared.bus.kafka_address import KafkaAddress
 from shared.bus.kafka_records import Origin, attributes, letter_id
 from shared.bus.port import DeadLetter, Kind, Share, Subscription
@@ -278,6 +279,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
         except Exception as error:  # retried or dead-lettered, never swallowed
             held.attempts += 1
             if not isinstance(error, PermanentError) and held.attempts < ATTEMPTS:
+                metrics.EVENTS_RETRIED.labels(self.subscription.group, held.event_class.topic).inc()
                 self._wait(held, record, "", delay(held.attempts))
                 return False
             if held.lost:
@@ -334,6 +336,7 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignor
             attempts=held.attempts,
         )
         await self._bury_letter(letter, origin)
+        metrics.EVENTS_DEAD_LETTERED.labels(group, topic).inc()
         logger.error(
             "event dead-lettered", group=group, topic=topic, event_id=found.get("id"), error=type(error).__name__
         )

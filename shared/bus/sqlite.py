@@ -13,6 +13,7 @@ from typing import Final
 import apsw
 import structlog
 
+from shared import metrics
 from shared.bus.log import SCHEMA, EventLog
 from shared.bus.port import DeadLetter, Kind, Progress, Share, Slice, Subscription
 from shared.bus.retry import ATTEMPTS, DEPENDENCY_SECONDS, delay
@@ -322,6 +323,7 @@ class SqliteBus:
         except Exception as error:  # retried or dead-lettered, never swallowed
             position.attempts += 1
             if not isinstance(error, PermanentError) and position.attempts < ATTEMPTS:
+                metrics.EVENTS_RETRIED.labels(subscription.group, position.event_class.topic).inc()
                 self._hold(position, "", delay(position.attempts))
                 return False
             await self._bury(subscription, position, record, error)
@@ -363,6 +365,7 @@ class SqliteBus:
             _commit_position(group, position.topic, record.seq)(connection)
 
         await self._database.write(job)
+        metrics.EVENTS_DEAD_LETTERED.labels(group, topic).inc()
         logger.error(
             "event dead-lettered",
             group=group,

@@ -26,6 +26,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from shared import metrics
 from shared.documents import outbox
 from shared.documents.changing import applied
 from shared.documents.paging import cursor, cursor_values, order
@@ -189,6 +190,7 @@ class MongoCollection(Generic[D]):
             if await self._swap(id, changed, events, stored=record is not None):
                 self._tell(events)
                 return changed
+            metrics.DOCUMENT_RACES.labels(self._model.collection).inc()
             if time.monotonic() > deadline:
                 raise DeadlineExceeded(f"{self._name()} {id} is changed by too many at once.")
             await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - so that racing writers do not stay in step

@@ -11,17 +11,17 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from shared import clock
+from shared import clock, metrics
 from shared.bus.port import Bus
 from shared.bus.retry import DEPENDENCY_SECONDS
-from shared.documents.port import Document
+from shared.documents.port import Backlog, Document
 from shared.errors import StoreTooNew, Unavailable
 from shared.events import EVENTS
 from shared.events.envelope import Event
@@ -38,6 +38,8 @@ EVENTS_AT_ONCE: Final = 8  # of one document; the others wait for the next batch
 FREE: Final[Mapping[str, Any]] = {"owner": "", "until": 0.0}
 _WAITING: Final[Mapping[str, Any]] = {"outbox.0": {"$exists": True}}
 INDEX: Final = ([("lease.until", 1)], {"partialFilterExpression": _WAITING})
+# The same documents, found by the index, since it names its field.
+_INDEXED: Final[Mapping[str, Any]] = {**_WAITING, "lease.until": {"$gte": 0.0}}
 
 _CLASSES: Final[Mapping[str, type[Event]]] = {event.topic: event for event in EVENTS}
 
@@ -46,8 +48,15 @@ logger = structlog.get_logger()
 
 def packed(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events as they wait. Raises TooLarge, before the write that would cause them."""
+    at = time.time()
     return [
-        {"id": event.id, "topic": event.topic, "attributes": json.dumps(event.attributes()), "body": event.body()}
+        {
+            "id": event.id,
+            "topic": event.topic,
+            "at": at,
+            "attributes": json.dumps(event.attributes()),
+            "body": event.body(),
+        }
         for event in events
     ]
 
@@ -55,7 +64,7 @@ def packed(events: Sequence[Event]) -> list[dict[str, Any]]:
 async def pending(collections: Iterable[AsyncCollection[dict[str, Any]]]) -> int:
     """Documents with events that wait. Raises Unavailable."""
     with answering():
-        return sum([await collection.count_documents(_WAITING) for collection in collections])
+        return sum([await collection.count_documents(_INDEXED) for collection in collections])
 
 
 class Relay:
@@ -92,6 +101,11 @@ class Relay:
     async def pending(self) -> int:
         """Documents with events that wait. Raises Unavailable."""
         return await pending(self._collections.values())
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        """What waits, by collection. Raises Unavailable."""
+        with answering():
+            return {name: await _backlog(collection) for name, collection in self._collections.items()}
 
     async def sweep(self, names: Sequence[str] | None = None) -> None:
         """Sends what waits in these collections (all, if none are named) and nobody leased. Raises Unavailable."""
@@ -158,12 +172,14 @@ class Relay:
                 for record in waiting:
                     await self._bus.publish([_unpacked(record)])
                     sent.append(record["id"])
+                    metrics.OUTBOX_SENT.labels(record["topic"]).inc()
         except Unavailable as error:
             return _Outcome(sent, error)
         except TimeoutError:
             return _Outcome(sent, Unavailable("bus"))
         except Exception as error:
             refused = waiting[len(sent)]
+            metrics.OUTBOX_REFUSED.labels(refused["topic"]).inc()
             logger.error(
                 "event cannot be sent", topic=refused["topic"], event_id=refused["id"], error=type(error).__name__
             )
@@ -181,6 +197,13 @@ class _Outcome:
     @property
     def refused(self) -> bool:
         return self.error is not None and not isinstance(self.error, Unavailable)
+
+
+async def _backlog(collection: AsyncCollection[dict[str, Any]]) -> Backlog:
+    documents = await collection.count_documents(_INDEXED)
+    first = await collection.find(_INDEXED, {"outbox.at": 1}).sort("outbox.at", 1).limit(1).to_list()
+    times = [record["at"] for found in first for record in found["outbox"] if "at" in record]
+    return Backlog(documents, datetime.fromtimestamp(min(times), UTC) if times else None)
 
 
 def _unpacked(record: Mapping[str, Any]) -> Event:

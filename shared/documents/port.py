@@ -50,6 +50,14 @@ D = TypeVar("D", bound=Document)
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """Documents of a collection with events that wait to be sent, and since when the oldest of these does."""
+
+    documents: int
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class In:
     """One of these values (at most 1,000)."""
 
@@ -138,6 +146,9 @@ class Outbox(Protocol):
 
     async def pending(self) -> int:
         """Documents with events that wait. Raises Unavailable."""
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        """What waits, by collection. Raises Unavailable."""
 
 
 class Documents(Protocol):

@@ -9,7 +9,7 @@ import apsw
 from shared.bus.log import EventLog
 from shared.documents.changing import applied
 from shared.documents.paging import cursor, cursor_values, order
-from shared.documents.port import MAX_PAGE, Change, Collection, D, Document, In, Page, Range, Value, Where
+from shared.documents.port import MAX_PAGE, Backlog, Change, Collection, D, Document, In, Page, Range, Value, Where
 from shared.documents.upcasting import upcast
 from shared.errors import Duplicate, Erased, NotFound
 from shared.events.envelope import Event
@@ -27,6 +27,9 @@ class NoOutbox:
 
     async def pending(self) -> int:
         return 0
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        return {}
 
 
 class SqliteDocuments:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared import tracing
 from shared.errors import Invalid, TooLarge
 
 # Kafka refuses requests above 1 MiB by default; 900 kB leaves room for headers and framing (DESIGN.md, section 2).
@@ -41,7 +42,8 @@ class Event(Body):
 
     id: Annotated[str, Field(exclude=True)] = ""
     time: Annotated[AwareDatetime, Field(exclude=True)]
-    traceparent: Annotated[str | None, Field(exclude=True)] = None
+    # Of what causes it, which stays its own when it is decoded; an event made of another one takes over that one's.
+    traceparent: str | None = Field(default_factory=tracing.here, exclude=True)
 
     project: str
     actor: Annotated[str, Field(description="Pseudonymous id of the person or service that caused it")]

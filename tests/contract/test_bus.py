@@ -10,6 +10,7 @@ import pytest
 
 from shared.bus import sqlite as sqlite_bus
 from shared.bus.log import EventLog
+from shared.bus.observed import observed
 from shared.bus.port import Bus, Kind, Subscription
 from shared.bus.retry import ATTEMPTS
 from shared.bus.sqlite import SqliteBus
@@ -17,6 +18,7 @@ from shared.errors import Invalid, NotFound, TransientError, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted, ImageUploaded
 from shared.sqlite import Database
+from tests.support.samples import Risen
 
 MakeBus = Callable[[], Awaitable[Bus]]
 
@@ -233,6 +235,22 @@ async def test_a_poison_event_is_dead_lettered_and_the_rest_goes_on(make_bus: Ma
     assert letter.attributes["subject"] == "f1"
     assert "TransientError" in letter.error
     assert "test_bus.py" in letter.traceback
+
+
+async def test_what_a_handler_does_shows_in_metrics(make_bus: MakeBus) -> None:
+    bus, handler, risen = await make_bus(), Recorder(), Risen()
+    handler.fail = lambda event: {"poison": RuntimeError(), "refused": Invalid("bad")}.get(event.figure)
+    bus.subscribe(observed(subscription(handler)))
+    await bus.start()
+    await bus.publish([deleted(figure) for figure in ("before", "poison", "refused", "after")])
+    await bus.settled()
+    where = {"group": "g", "topic": ImageDeleted.topic}
+    assert risen("mitagger_events_handled_total", **where) == 2
+    assert risen("mitagger_events_retried_total", **where) == ATTEMPTS - 1
+    assert risen("mitagger_events_dead_lettered_total", **where) == 2
+    assert risen("mitagger_handler_failures_total", **where, reason="permanent") == 1
+    assert risen("mitagger_handler_failures_total", **where, reason="error") >= ATTEMPTS
+    assert risen("mitagger_handler_seconds_count", **where) == handler.calls
 
 
 async def test_a_permanent_error_is_dead_lettered_at_once(make_bus: MakeBus) -> None:

@@ -10,14 +10,18 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import OutOfOrderSequenceNumber
 
+from shared import scraping
 from shared.bus import kafka_group, topics
 from shared.bus.kafka import KafkaBus
 from shared.bus.kafka_address import parsed
 from shared.bus.port import Kind, Subscription
 from shared.bus.topics import Action, Topic, apply, begin, plan
+from shared.documents.sqlite import NoOutbox
 from shared.errors import Invalid, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted
+from shared.metrics import REGISTRY
+from shared.scraping import Scrape
 from tests.support.servers import buses
 from tests.support.servers.kafka import Broker, address
 
@@ -345,12 +349,21 @@ async def test_a_broker_that_was_killed_and_comes_back_is_taken_up_again(
                 await bus.publish([deleted("f2")])
             with pytest.raises(Unavailable):
                 await bus.progress()
+            scrape = Scrape("test", bus, NoOutbox())
+            async with asyncio.timeout(scraping.SECONDS + 2):
+                await scrape.ask()
+            assert REGISTRY.get_sample_value("mitagger_source_up", {"source": "bus"}) == 0
+            where = {"group": "g", "topic": ImageDeleted.topic}
+            assert REGISTRY.get_sample_value("mitagger_group_behind_events", where) is None
             await asyncio.to_thread(broker.start)
             await bus.publish([deleted("f2"), deleted("f3")])
             async with asyncio.timeout(40):
                 while {figure for figure, _ in handler.done} != {"f1", "f2", "f3"}:
                     await asyncio.sleep(0.05)
             await bus.settled()
+            await scrape.ask()
+            assert REGISTRY.get_sample_value("mitagger_source_up", {"source": "bus"}) == 1
+            assert REGISTRY.get_sample_value("mitagger_group_behind_events", where) == 0
     finally:
         broker.kill()
 

@@ -16,7 +16,7 @@ from shared.clock import now
 from shared.documents import outbox
 from shared.documents.mongo import MongoDocuments
 from shared.documents.outbox import Relay
-from shared.documents.port import Collection, Document
+from shared.documents.port import Backlog, Collection, Document
 from shared.errors import TooLarge, Unavailable
 from shared.events import EVENTS
 from shared.events.envelope import Event
@@ -63,6 +63,19 @@ class Store:
         async with asyncio.timeout(20):
             while await self.relay.pending():
                 await asyncio.sleep(0.01)
+
+
+async def test_what_waits_is_told_by_collection_with_the_time_of_the_oldest(store: Store) -> None:
+    assert await store.relay.backlogs() == {Sample.collection: Backlog(0)}
+    before = now()
+    for id in ("a", "b"):
+        await store.samples.insert(Sample(id=id), [image_uploaded(figure=id)])
+    (backlog,) = (await store.relay.backlogs()).values()
+    assert backlog.documents == 2
+    assert backlog.oldest is not None
+    assert before <= backlog.oldest <= now()
+    await store.relay.sweep()
+    assert await store.relay.backlogs() == {Sample.collection: Backlog(0)}
 
 
 @pytest.fixture

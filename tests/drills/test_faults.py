@@ -34,6 +34,7 @@ from shared.bus.log import EventLog
 from shared.bus.sqlite import SqliteBus
 from shared.documents.sqlite import NoOutbox, SqliteDocuments
 from shared.engine import Engine
+from shared.erasures import FileErasures
 from shared.errors import Unavailable
 from shared.grants import Signer
 from shared.search.fts5 import Fts5Search
@@ -170,7 +171,15 @@ class Process:
         await search.prepare()
         blobs = MortalBlobs(f"file://{self._folder / 'blobs'}", scratch=self._folder / "scratch", meet=self._meet)
         blobs.sweep()
-        engine = Engine(documents, NoOutbox(), self._bus, search, blobs, Signer(b"k" * 32))
+        engine = Engine(
+            documents,
+            NoOutbox(),
+            self._bus,
+            search,
+            blobs,
+            FileErasures(self._folder / "erasures.log"),
+            Signer(b"k" * 32),
+        )
         everyone = composed(engine)
         self.app = everyone[-1].app
         for service in everyone:

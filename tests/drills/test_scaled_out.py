@@ -117,6 +117,7 @@ async def _disturb(site: Site, broker: Broker, chance: random.Random) -> None:
         await site.cluster.end(name, signal.SIGKILL)
         await asyncio.sleep(chance.uniform(0, 2))
         await site.cluster.launch(name)
+        await site.cluster.revive()
 
 
 @asynccontextmanager
@@ -144,6 +145,7 @@ async def test_recommenders_that_die_and_a_broker_that_stops_change_nothing_that
                 await disturbed.work.round()
             await asyncio.gather(bringing, disturbing)
             left = await disturbed.left()
+            await disturbed.cluster.revive()
             # Every copy that was started again works: nobody stays outside of its group.
             await disturbed.cluster.ready(*disturbed.cluster.names)
         async with asyncio.timeout(SECONDS), opened(tmp_path / "calm", broker, mongodb) as calm:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -164,6 +165,18 @@ async def test_figures_go_in_and_reviewed_tags_come_out(world: World) -> None:
     assert [hit.figure for hit in by_words.items] == [two]
     by_tag = await world.admin.search("light-sheet")
     assert {hit.figure for hit in by_tag.items} == {two, three}
+
+
+async def test_every_process_shows_metrics_where_it_was_told_to_and_the_public_door_none(world: World) -> None:
+    metrics = world.server.metrics if isinstance(world.server, Cluster) else {}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.get(f"{world.server.url}/metrics")).status_code == 404
+        for name, address in metrics.items():
+            text = (await http.get(f"http://{address}/metrics")).text
+            assert f'mitagger_build_info{{service="{name}"' in text
+            for source in ("bus", "outbox"):
+                assert f'mitagger_source_up{{source="{source}"}} 1.0' in text
+            assert "mitagger_ready 1.0" in text
 
 
 async def test_an_erased_figure_is_gone_from_lists_search_export_and_the_embedded_log(world: World) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 import httpx
 
+from mitagger.cli.outcome import REFUSED
 from mitagger.client import AsyncClient
 from services.gateway.routes import SERVICES
 from tests.support.server import ROOT
@@ -44,10 +45,12 @@ class Cluster:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         others = [f"{name}.{number}" for name, count in copies.items() for number in range(2, count + 1)]
         self.names = (*SERVICES, *others)
-        self._ports = dict(zip(self.names, _free_ports(len(self.names)), strict=True))
+        ports = _free_ports(2 * len(self.names))
+        self._ports = dict(zip(self.names, ports[::2], strict=True))
+        self.metrics = {name: f"127.0.0.1:{port}" for name, port in zip(self.names, ports[1::2], strict=True)}
         self._instead = instead
         self._signing_key = secrets.token_hex(32)
-        self.key = ""
+        self.key = ""  # an administrator's, made at the first start ever
         self.url = self.address("gateway")
 
     async def start(self) -> None:
@@ -55,7 +58,8 @@ class Cluster:
         for name in self.names:
             await self.launch(name)
         await self.ready(*self.names)
-        await self._take_key()
+        if not self.key:
+            await self._take_key()
 
     async def ready(self, *names: str) -> None:
         """Returns once these say that they are. Raises AssertionError, as `start` does."""
@@ -68,6 +72,12 @@ class Cluster:
                         await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"Not all services became ready.\n{self.told()}") from None
+
+    async def revive(self) -> None:
+        """As a supervisor does: starts again what ended because an engine was away when it started (exit code 4)."""
+        for name, process in self._processes.items():
+            if process.returncode == REFUSED:
+                await self.launch(name)
 
     async def problems(self, name: str) -> list[str]:
         """What a process says is wrong; [] when it is ready."""
@@ -111,6 +121,7 @@ class Cluster:
             "MITAGGER_KEY": self._signing_key,
             "MITAGGER_BLOBS": f"file://{self.folder / 'blobs'}",
             "MITAGGER_WORKERS": "1",
+            "MITAGGER_METRICS": self.metrics[name],
             "PYTHONPATH": str(ROOT),
         }
         service, data, port = name.partition(".")[0], str(self.folder / name), str(self._ports[name])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from starlette.types import ASGIApp
 
 import services.annotation.service
 import services.export.service
@@ -18,6 +19,7 @@ import services.recommender.service
 from mitagger.client import AsyncClient
 from mitagger.client.errors import ClientError
 from mitagger.serve import MODELS
+from shared.bus.observed import observed
 from shared.engine import Engine
 from shared.http import Hop
 from shared.service import Service
@@ -49,7 +51,7 @@ def composed(engine: Engine) -> list[Service]:
     everyone = [*behind, gateway]
     for service in everyone:
         for subscription in service.subscriptions:
-            engine.bus.subscribe(subscription)
+            engine.bus.subscribe(observed(subscription))
     return everyone
 
 
@@ -71,22 +73,31 @@ async def working(
 
 @dataclass(frozen=True, slots=True)
 class System:
+    """`app`: its public door."""
+
     engine: Engine
     work: Work
+    app: ASGIApp
 
 
 @asynccontextmanager
 async def system(folder: Path) -> AsyncIterator[System]:
     """A running one, in `folder`."""
-    async with embedded(folder, MODELS) as engine:
-        everyone = composed(engine)
-        for service in everyone:
-            await service.start()
-        await engine.bus.start()
-        app, up = everyone[-1].app, asyncio.Event()
-        assert app is not None
-        up.set()
-        async with working(folder / "data", lambda: httpx.ASGITransport(app), up, AGAIN) as work:
-            yield System(engine, work)
-        for service in reversed(everyone):
-            await service.stop()
+    async with embedded(folder, MODELS) as engine, running(engine, folder / "data") as found:
+        yield found
+
+
+@asynccontextmanager
+async def running(engine: Engine, data: Path) -> AsyncIterator[System]:
+    """All services at work on these engines, whose files lie in `data`. The bus is left to its owner to stop."""
+    everyone = composed(engine)
+    for service in everyone:
+        await service.start()
+    await engine.bus.start()
+    app, up = everyone[-1].app, asyncio.Event()
+    assert app is not None
+    up.set()
+    async with working(data, lambda: httpx.ASGITransport(app), up, AGAIN) as work:
+        yield System(engine, work, app)
+    for service in reversed(everyone):
+        await service.stop()

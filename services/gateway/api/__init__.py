@@ -13,7 +13,7 @@ from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
 from services.gateway.identity import Identity
 from shared.engine import Engine
-from shared.http import BoundedBody, Hop, Unfailing, answer_with_problems
+from shared.http import NO_TELEMETRY, BoundedBody, Hop, Observed, Unfailing, answer_with_problems
 
 DOCUMENT: Final = Path(__file__).parent.parent / "openapi.json"  # written by tools/openapi.py
 
@@ -27,7 +27,7 @@ def public_door(
     upload_bytes: int,
 ) -> FastAPI:
     """The application that the world talks to."""
-    app = FastAPI(title="MITagger", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="MITagger", openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.state.identity = who
     app.include_router(identity.router(who))
     app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))
@@ -45,4 +45,5 @@ def public_door(
     app.add_middleware(BoundedBody, streaming=UPLOADING)
     app.add_middleware(Unfailing)
     app.add_middleware(ProtectingHeaders)
+    app.add_middleware(Observed, service="gateway")
     return app

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.asking import PersonDep
+from shared import metrics
 from shared.bus.port import Bus, DeadLetter
 from shared.errors import Invalid, Unavailable
 from shared.events import EVENTS
@@ -132,7 +133,8 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
         if streams.locked():
             raise Unavailable("event stream", f"{STREAMS} streams are open already.", remedy="Pull the events instead.")
         async with streams:
-            yield bus.tail(topics, after=last)
+            with metrics.STREAMS_OPEN.track_inprogress():
+                yield bus.tail(topics, after=last)
 
     @routes.get(
         "/api/v1/events/stream",

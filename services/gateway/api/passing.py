@@ -13,7 +13,7 @@ from shared.errors import NotFound
 from shared.grants import Signer
 from shared.http import Hop
 
-SENT_ON: Final = ("if-match", "content-type", "accept", "traceparent")
+SENT_ON: Final = ("if-match", "content-type", "accept")
 SENT_BACK: Final = ("content-type", "etag", "location", "retry-after")
 
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]

@@ -4,6 +4,7 @@ import httpx
 import pytest
 import structlog
 from fastapi import APIRouter, FastAPI
+from prometheus_client import generate_latest
 from pydantic import BaseModel
 
 from shared.access import Caller
@@ -23,6 +24,8 @@ from shared.errors import (
 )
 from shared.grants import Signer
 from shared.http import MAX_JSON_BYTES, CallerDep, Hop, IfMatch, door, etag, status_of
+from shared.metrics import REGISTRY
+from tests.support.samples import Risen
 
 SIGNER = Signer(b"k" * 32)
 
@@ -46,6 +49,10 @@ def app() -> FastAPI:
     @routes.put("/item")
     async def item(body: Item, version: IfMatch) -> int | None:
         return version
+
+    @routes.get("/figure/{id}")
+    async def figure(id: str) -> str:
+        return id
 
     @routes.get("/conflict")
     async def conflict() -> None:
@@ -164,3 +171,33 @@ async def test_a_service_that_is_not_there_is_unavailable() -> None:
 )
 def test_every_error_has_its_status(error: MitaggerError, status: int) -> None:
     assert status_of(error) == status
+
+
+async def test_requests_show_in_metrics_by_the_template_of_their_route() -> None:
+    risen = Risen()
+    await ask("GET", "/figure/of-a-patient")
+    await ask("GET", "/figure/of-another")
+    await ask("GET", "/broken")
+    await ask("GET", "/nowhere/of-a-patient")
+    await ask("BREW", "/figure/of-a-patient")
+    counted = "mitagger_http_requests_total"
+    assert risen(counted, service="service", route="/figure/{id}", method="GET", status="200") == 2
+    assert risen(counted, service="service", route="/broken", method="GET", status="500") == 1
+    assert risen(counted, service="service", route="", method="GET", status="404") == 1
+    assert risen(counted, service="service", route="/figure/{id}", method="other", status="405") == 1
+    assert risen("mitagger_http_request_seconds_count", service="service", route="/figure/{id}", method="GET") == 2
+    assert risen("mitagger_hop_requests_total", service="service", outcome="2xx") == 2
+    assert risen("mitagger_hop_requests_total", service="service", outcome="5xx") == 1
+    assert "of-a-patient" not in generate_latest(REGISTRY).decode()
+
+
+async def test_requests_that_fail_on_their_way_show_in_metrics() -> None:
+    risen = Risen()
+    with pytest.raises(DeadlineExceeded):
+        await ask("GET", "/slow", seconds=0.05)
+    hop = Hop("service", url="http://127.0.0.1:9")
+    with pytest.raises(Unavailable):
+        await hop.request("GET", "/", token="x")
+    await hop.close()
+    for outcome in ("deadline", "unreachable"):
+        assert risen("mitagger_hop_requests_total", service="service", outcome=outcome) == 1

@@ -13,6 +13,7 @@ import pytest
 
 from shared import errors
 from shared.workers import GIB, Workers
+from tests.support.samples import Risen
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds on memory and /proc are Linux's")
 
@@ -145,3 +146,17 @@ def test_errors_of_the_tree_cross_the_process_boundary_whole(error: errors.Mitag
     assert type(copy) is type(error)
     assert str(copy) == str(error)
     assert vars(copy) == vars(error)
+
+
+async def test_what_became_of_the_work_shows_in_metrics() -> None:
+    workers, risen = Workers(1), Risen()
+    await workers.run(divmod, 1, 1, timeout=20)
+    with pytest.raises(ZeroDivisionError):
+        await workers.run(divmod, 1, 0, timeout=20)
+    with pytest.raises(errors.DeadlineExceeded):
+        await workers.run(time.sleep, 60, timeout=0.2)
+    with pytest.raises(errors.Invalid):
+        await workers.run(os.abort, timeout=20)
+    tasks = [("divmod", "done"), ("divmod", "refused"), ("sleep", "timeout"), ("abort", "died")]
+    for task, outcome in tasks:
+        assert risen("mitagger_worker_tasks_total", task=task, outcome=outcome) == 1
