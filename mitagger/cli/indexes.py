@@ -18,6 +18,7 @@ REMARKS = {
     "missing": "apply creates it",
     "differs": "drop it while nobody writes, then apply",
     "unknown": "not one of ours; left alone",
+    "setting": "apply sets it; the server may index everything again for it, while it serves",
 }
 
 
@@ -32,7 +33,11 @@ def plan(json: Json = False) -> None:
         from mitagger.layout import indexes  # noqa: PLC0415 - heavy, and needed only here
 
         async with indexes(settings_of(None)) as there:
-            return [each._asdict() for each in await there.plan()]
+            settings = await there.search_plan()
+            return [
+                *(each._asdict() for each in await there.plan()),
+                *({"collection": "search index", "name": each.name, "state": "setting"} for each in settings),
+            ]
 
     differences = perform(ask())
     if json:
@@ -48,21 +53,24 @@ def plan(json: Json = False) -> None:
 
 @app.command()
 def apply() -> None:
-    """Create the indexes that are missing. Nothing is dropped or changed.
+    """Create the indexes that are missing and set the search index as it should be. Nothing is dropped.
 
     Example: mitagger indexes apply
     """
 
-    async def change() -> int:
+    async def change() -> tuple[int, int]:
         from mitagger.layout import indexes  # noqa: PLC0415
 
         async with indexes(settings_of(None)) as there:
             missing = [each for each in await there.plan() if each.state == "missing"]
+            settings = await there.search_plan()
             await there.apply()
-            return len(missing)
+            return len(missing), len(settings)
 
-    made = perform(change())
+    made, changed = perform(change())
     typer.echo(f"{made} indexes created." if made else "No index was missing.")
+    if changed:
+        typer.echo(f"{changed} settings of the search index changed.")
 
 
 @app.command()

@@ -14,8 +14,9 @@ from shared.documents.port import Collection
 from shared.errors import Conflict, MitaggerError, NotFound, TransientError
 from shared.search.port import Search
 
-PAGE: Final = 500
-TRIES: Final = 60  # of a page, while a dependency is down
+PAGE: Final = 1000
+AT_ONCE: Final = 5000  # figures that are handed to the index together: a task of Meilisearch costs as much as 200
+TRIES: Final = 60  # of those, while a dependency is down
 RETRY_SECONDS: Final = 5.0
 BEAT_SECONDS: Final = 5.0
 SILENCE: Final = timedelta(seconds=30)  # after which whoever did it counts as dead
@@ -103,17 +104,21 @@ class Rebuilds:
     async def _fill(self, run: str) -> None:
         await self._search.begin()
         cursor: str | None = None
+        some: list[str] = []
         while True:
             # In order of id, which never changes: a figure that comes meanwhile is written by who records it.
             page = await self._figures.find(after=cursor, limit=PAGE)
-            await self._page([record.id for record in page.items])
-            await self._mark(run, figures=len(page.items))
+            some += [record.id for record in page.items]
             cursor = page.next
+            if len(some) >= AT_ONCE or cursor is None:
+                await self._index(some)
+                await self._mark(run, figures=len(some))
+                some = []
             if cursor is None:
                 break
         await self._search.switch()
 
-    async def _page(self, figures: list[str]) -> None:
+    async def _index(self, figures: list[str]) -> None:
         for _ in range(TRIES):
             try:
                 return await self._indexing.fill(figures)

@@ -59,6 +59,10 @@ class MeilisearchSearch:
         self.serving = f"{prefix}-figures"
         self.next = f"{prefix}-figures-next"
 
+    async def version(self) -> str:
+        """The server's."""
+        return str((await self._server.ask("GET", "/version"))["pkgVersion"])
+
     async def plan(self) -> list[SettingDifference]:
         """The settings that `apply` would change; all of them while the index is missing."""
         try:

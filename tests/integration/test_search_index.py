@@ -15,7 +15,7 @@ from services.export.merge import merged
 from services.export.model import MODELS, FigureRecord, Rebuild
 from services.export.rebuilding import Rebuilds
 from shared.documents.port import Collection
-from shared.errors import Conflict, Erased, Unavailable
+from shared.errors import Conflict, Erased
 from shared.search.port import FigureEntry, Query, Search
 from tests.support.builders import image_uploaded
 from tests.support.embedded import embedded
@@ -207,12 +207,3 @@ async def finished(rebuilds: Rebuilds) -> Rebuild:
             await asyncio.sleep(0.01)
     assert known.state == "done", known
     return known
-
-
-async def test_an_outage_of_the_index_is_an_error_and_never_an_empty_answer() -> None:
-    from shared.search import meilisearch
-
-    async with meilisearch.opened("http://127.0.0.1:9/x", "key") as away:
-        for ask in (away.search(Query()), away.put([]), away.remove(["a"]), away.plan(), away.begin()):
-            with pytest.raises(Unavailable, match="does not answer"):
-                await ask
