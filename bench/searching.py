@@ -58,8 +58,9 @@ async def bench(quick: bool) -> Report:
                             times[name, kind].append(p95)
     return Report(
         "Search on Meilisearch",
-        f"{count:,} figures with legends of {whose} and three tags each, put up to {AT_ONCE:,} at a time and awaited, in {STEPS}"
-        f" steps that the engines take in turn; then {ROUNDS} rounds of {ASKED} queries of each kind, one after the other.",
+        f"{count:,} figures with legends of {whose} and three tags each, put {AT_ONCE:,} at a time and awaited, in"
+        f" {STEPS} steps that the engines take in turn; then {ROUNDS} rounds of {ASKED} queries of each kind, one after"
+        " the other.",
         [
             Measurement("indexed, median of the steps", "figures/s", rates["ours"], "FTS5", rates["peer"]),
             Measurement("indexed, last step", "figures/s", rates["ours"][-1:], "FTS5", rates["peer"][-1:]),

@@ -105,7 +105,7 @@ class Server:
 async def connected(url: str, key: str) -> AsyncIterator[Server]:
     """Connects with the first request. `key`: empty for a server without one."""
     limits = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-    # Compressed answers come in pieces, of which the last waits 40 ms for a delayed acknowledgement (Nagle's algorithm).
+    # Compressed answers come in pieces, of which the last waits 40 ms for an acknowledgement (Nagle's algorithm).
     headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
     async with httpx.AsyncClient(base_url=url, timeout=limits, headers=headers, trust_env=False) as http:
         yield Server(http)
