@@ -5,7 +5,7 @@ import pytest
 
 from shared import settings
 from shared.engine import opened
-from shared.errors import Invalid, Unsupported
+from shared.errors import Invalid
 from shared.settings import Settings, table
 from tests.support.embedded import embedded
 
@@ -65,7 +65,7 @@ async def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:
     [
         ({"bus": "kafka://127.0.0.1:9"}, Invalid),
         ({"documents": "mongodb://127.0.0.1:9"}, Invalid),
-        ({"search": "http://127.0.0.1:9"}, Unsupported),
+        ({"search": "meilisearch://127.0.0.1:9"}, Invalid),
         ({"bus": "kafka://127.0.0.1:9", "documents": "mongodb://127.0.0.1:9"}, Invalid),  # without a common key
     ],
 )
