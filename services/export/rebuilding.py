@@ -1,9 +1,10 @@
 """Rebuilds of the search index from the records, one at a time over all processes, while events and searches go on."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 
@@ -16,10 +17,12 @@ from shared.search.port import Search
 
 PAGE: Final = 1000
 AT_ONCE: Final = 5000  # figures that are handed to the index together: a task of Meilisearch costs as much as 200
-TRIES: Final = 60  # of those, while a dependency is down
+TRIES: Final = 120  # of each step, while a dependency is down
 RETRY_SECONDS: Final = 5.0
 BEAT_SECONDS: Final = 5.0
 SILENCE: Final = timedelta(seconds=30)  # after which whoever did it counts as dead
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -107,30 +110,21 @@ class Rebuilds:
         some: list[str] = []
         while True:
             # In order of id, which never changes: a figure that comes meanwhile is written by who records it.
-            page = await self._figures.find(after=cursor, limit=PAGE)
+            page = await _patiently(partial(self._figures.find, after=cursor, limit=PAGE))
             some += [record.id for record in page.items]
             cursor = page.next
             if len(some) >= AT_ONCE or cursor is None:
-                await self._index(some)
-                await self._mark(run, figures=len(some))
+                await _patiently(partial(self._indexing.fill, some))
+                await _patiently(partial(self._mark, run, figures=len(some)))
                 some = []
             if cursor is None:
                 break
         await self._search.switch()
 
-    async def _index(self, figures: list[str]) -> None:
-        for _ in range(TRIES):
-            try:
-                return await self._indexing.fill(figures)
-            except TransientError as error:
-                log.warning("rebuild waits", error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-        return await self._indexing.fill(figures)
-
     async def _beat(self, run: str) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            await self._mark(run)
+            await _patiently(partial(self._mark, run))
 
     async def _mark(self, run: str, figures: int = 0) -> None:
         """Says that this run lives. Raises Conflict when another has taken over, who would be disturbed."""
@@ -143,10 +137,21 @@ class Rebuilds:
         await self._rebuilds.update(Rebuild.ID, change)
 
     async def _end(self, run: str, state: str, problem: str) -> None:
-        await self._rebuilds.update(
-            Rebuild.ID,
-            lambda known: (known.changed(state=state, problem=problem) if known.run == run else known, ()),
-        )
+        def change(known: Rebuild) -> tuple[Rebuild, tuple[()]]:
+            return known.changed(state=state, problem=problem) if known.run == run else known, ()
+
+        await _patiently(partial(self._rebuilds.update, Rebuild.ID, change))
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """Takes a step that may be repeated, again and again while a dependency is down. Raises what the last try does."""
+    for _ in range(TRIES):
+        try:
+            return await step()
+        except TransientError as error:
+            log.warning("rebuild waits", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+    return await step()
 
 
 def goes_on(rebuild: Rebuild, at: datetime) -> bool:

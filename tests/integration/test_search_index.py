@@ -15,7 +15,7 @@ from services.export.merge import merged
 from services.export.model import MODELS, FigureRecord, Rebuild
 from services.export.rebuilding import Rebuilds
 from shared.documents.port import Collection
-from shared.errors import Conflict, Erased
+from shared.errors import Conflict, Erased, Unavailable
 from shared.search.port import FigureEntry, Query, Search
 from tests.support.builders import image_uploaded
 from tests.support.embedded import embedded
@@ -199,6 +199,40 @@ async def test_a_rebuild_whose_process_died_is_begun_again_and_the_dead_one_dist
     await survivor.stop()
     with pytest.raises(Conflict):
         await site.search.switch()
+
+
+async def test_a_rebuild_waits_for_an_index_that_is_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    await site.record("f1", 1)
+    monkeypatch.setattr(rebuilding, "RETRY_SECONDS", 0.01)
+    fill, failures = site.search.fill, iter(range(3))
+
+    async def away_at_first(entries: Sequence[FigureEntry]) -> None:
+        if next(failures, None) is not None:
+            raise Unavailable("search")
+        await fill(entries)
+
+    monkeypatch.setattr(site.search, "fill", away_at_first)
+    rebuilds = site.rebuilding()
+    await rebuilds.ask()
+    await finished(rebuilds)
+    assert next(failures, None) is None
+    assert await site.indexed() == {"f1": 1}
+
+
+async def test_a_rebuild_that_cannot_go_on_says_why(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(entries: Sequence[FigureEntry]) -> None:
+        raise Unavailable("search", "The disk is full.")
+
+    await site.record("f1", 1)
+    monkeypatch.setattr(rebuilding, "TRIES", 2)
+    monkeypatch.setattr(rebuilding, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(site.search, "fill", full)
+    rebuilds = site.rebuilding()
+    await rebuilds.ask()
+    async with asyncio.timeout(20):
+        while (known := await rebuilds.get()).state == "running":
+            await asyncio.sleep(0.01)
+    assert (known.state, known.problem) == ("failed", "The disk is full.")
 
 
 async def finished(rebuilds: Rebuilds) -> Rebuild:
