@@ -6,6 +6,7 @@ its grey. Others are the DICOM files that pydicom carries.
 
 import functools
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -48,7 +49,7 @@ class Sample:
     @property
     def name(self) -> str:
         """A file name."""
-        return "".join(c if c.isalnum() else "-" for c in self.title.lower()).strip("-") + self.ending
+        return re.sub("[^a-z0-9]+", "-", self.title.lower()) + self.ending
 
 
 @functools.cache
@@ -198,6 +199,7 @@ def _tiff_depths() -> tuple[Sample, ...]:
         "8 bits with sign": lambda: (grey().astype(np.int16) - 128).astype(np.int8),
         "32 bits": lambda: deep().astype(np.uint32) * 100_000,
         "32 bits with sign": lambda: (deep().astype(np.int32) - 2048) * 100_000,
+        "64 bits": lambda: deep().astype(np.uint64) * 10**12,
         "float 16": lambda: unit().astype(np.float16),
         "float 32": lambda: (unit() * 0.003).astype(np.float32),
         "float 64": lambda: unit() * 1e12,

@@ -28,7 +28,7 @@ from services.ingest.rendered import (
     frames,
 )
 from services.ingest.tonemap import Pixels, Screen, photograph, stretch
-from shared.errors import Invalid, Unsupported
+from shared.errors import Invalid, MitaggerError, Unsupported
 
 _LOADERS = {
     "png": "VipsForeignLoadPng",
@@ -142,10 +142,13 @@ def _explained(kind: Format) -> Iterator[None]:
     """libvips' and the codecs' errors as ours."""
     try:
         yield
-    except (pyvips.Error, codecs.Damaged) as error:
-        if re.search("(out of|insufficient) memory", str(error), re.IGNORECASE):
+    except (MitaggerError, MemoryError, OSError):
+        raise
+    except Exception as error:  # whatever a hostile file makes of the libraries' assumptions
+        if re.search("(out of|insufficient) memory|unable to allocate", str(error), re.IGNORECASE):
             raise MemoryError from error
-        said = _first_line(error) if isinstance(error, pyvips.Error) else str(error)
+        said = str(error) if isinstance(error, codecs.Damaged) else type(error).__name__
+        said = _first_line(error) if isinstance(error, pyvips.Error) else said
         raise Invalid(
             f"The {kind.upper()} is damaged, incomplete or of a rare kind ({said}).",
             remedy="Send it again; if that does not help, open and save it in an image program.",

@@ -88,6 +88,8 @@ def pixels(path: str) -> tuple[Pixels, str]:
             found = _rgb(found)
         if page.photometric == PHOTOMETRIC.MINISWHITE:
             found = np.iinfo(found.dtype).max - found if found.dtype.kind == "u" else -found
+    if found.dtype.kind in "iu" and found.itemsize == 8:  # which libvips has no format for
+        found = found.astype(np.float64)
     return found, "rgb" if found.ndim == 3 and found.shape[2] >= 3 else "grey"
 
 
