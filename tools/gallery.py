@@ -58,8 +58,8 @@ no pages. Other files are refused by name, with what to do.
 |---|---|
 {TABLE}
 Who decodes what, and why: [decoders](decisions/0015-decoders-by-licence.md). Below are small versions of the
-renditions. Most samples are made from one picture, so that all should look alike but for what their title says. They come from
-scikit-image (immunohistochemistry of a colon, Center for Microscopy and Molecular Imaging, no known copyright
+renditions. Most samples are made from one picture, so that all should look alike but for what their title says. They
+come from scikit-image (immunohistochemistry of a colon, Center for Microscopy and Molecular Imaging, no known copyright
 restrictions) and from the test files of pydicom (MIT licence).
 """
 
