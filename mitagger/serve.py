@@ -26,6 +26,7 @@ import services.recommender.model
 import services.recommender.service
 from services.gateway.identity import SignIn
 from services.gateway.routes import SERVICES
+from services.recommender.choosing import chosen
 from services.recommender.loading import vocabularies
 from shared import logs
 from shared.bus.port import Bus
@@ -115,10 +116,13 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
 
 def behind(engine: Engine, settings: Settings) -> list[Service]:
     """The services behind the gateway, over these engines, not started."""
+    annotator = chosen(settings, engine)
     return [
         services.ingest.service.build(engine, workers=settings.workers),
         services.nlp.service.build(engine),
-        services.recommender.service.build(engine, load=lambda: vocabularies(settings)),
+        services.recommender.service.build(
+            engine, load=lambda: vocabularies(settings), over=annotator.over, stop=annotator.stop
+        ),
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]

@@ -69,6 +69,11 @@ Name: TypeAlias = Literal[
     "mitagger_legends_annotated_total",
     # Seconds of the annotator for a batch of legends.
     "mitagger_annotator_seconds",
+    # Requests to BioPortal, by outcome: answered, throttled (429), failing (5xx), unreadable (no JSON, or half of it),
+    # unreachable (no or half an answer), refused (not tried again).
+    "mitagger_bioportal_requests_total",
+    # Seconds that a request to BioPortal waited for its turn.
+    "mitagger_bioportal_queue_seconds",
     # Archives that are being read.
     "mitagger_imports_running",
     # Exports that are being written or wait for their turn.
@@ -148,6 +153,8 @@ WORKER_TASKS: Final = _counter("mitagger_worker_tasks_total", "task", "outcome")
 WORKER_SECONDS: Final = _histogram("mitagger_worker_seconds", "task", buckets=_SLOW)
 LEGENDS_ANNOTATED: Final = _counter("mitagger_legends_annotated_total", "state")
 ANNOTATOR_SECONDS: Final = _histogram("mitagger_annotator_seconds", buckets=_SLOW)
+BIOPORTAL_REQUESTS: Final = _counter("mitagger_bioportal_requests_total", "outcome")
+BIOPORTAL_QUEUE_SECONDS: Final = _histogram("mitagger_bioportal_queue_seconds", buckets=_SLOW)
 IMPORTS_RUNNING: Final = _gauge("mitagger_imports_running")
 EXPORTS_RUNNING: Final = _gauge("mitagger_exports_running")
 SQLITE_WRITES: Final = _counter("mitagger_sqlite_writes_total")

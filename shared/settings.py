@@ -80,6 +80,28 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Folder of vocabulary files (NAME.tsv, gzip or xz) in place of the defaults that ship."),
     ] = None
+    bioportal: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://[^\s?#]+)?$",
+            description="Address of BioPortal, such as https://data.bioontology.org. Legends are sent there as soon as"
+            " it is set; without it nothing is.",
+        ),
+    ] = ""
+    bioportal_key: Annotated[SecretStr | None, Field(description="Your API key at BioPortal.")] = None
+    bioportal_ontologies: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ...],
+        Field(min_length=1, description="Acronyms of the ontologies that BioPortal is asked for, as a JSON list."),
+    ] = ("SNOMEDCT", "GO", "NCIT", "RXNORM")
+    bioportal_limit: Annotated[
+        int, Field(ge=1, le=100, description="Requests a second that BioPortal takes, from all recommenders together.")
+    ] = 3
+    bioportal_alone: Annotated[
+        bool, Field(description="What BioPortal finds in place of, not beside, what the local vocabularies find.")
+    ] = False
+    bioportal_reports: Annotated[
+        bool, Field(description="Consent to send legends of the kind `report` to BioPortal too.")
+    ] = False
     metrics: Annotated[
         str,
         Field(

@@ -1,14 +1,20 @@
 """This service in a process of its own, on the distributed engines: python -m services.recommender"""
 
+from services.recommender.choosing import chosen
 from services.recommender.loading import vocabularies
 from services.recommender.model import MODELS
-from services.recommender.service import build
+from services.recommender.service import Recommender, build
+from shared.engine import Engine
 from shared.process import main, serve
 from shared.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    serve(settings, MODELS, lambda engine: build(engine, load=lambda: vocabularies(settings)))
+    def wired(engine: Engine) -> Recommender:
+        annotator = chosen(settings, engine)
+        return build(engine, load=lambda: vocabularies(settings), over=annotator.over, stop=annotator.stop)
+
+    serve(settings, MODELS, wired)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ class Annotation:
     """A mention of a concept: 0-based, half open, in code points of the text as given.
 
     `text` is what stands there, `name` the vocabulary's name that was found (of an abbreviation, the long form's),
-    `scope` its scope, `score` how likely the mention is right (0 to 1), `panels` those whose description it stands in.
+    `scope` its scope, `score` how likely the mention is right (0 to 1), `panels` those whose description it stands in,
+    `found_by` the annotators that found it where there are several.
     """
 
     start: int
@@ -30,6 +31,7 @@ class Annotation:
     score: float
     assertion: Assertion
     panels: tuple[str, ...]
+    found_by: tuple[str, ...] = ()
 
 
 class Annotator(Protocol):

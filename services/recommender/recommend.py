@@ -82,7 +82,7 @@ def _recommendation(figure: str, axis: Axis, mentions: Sequence[Annotation]) -> 
         spans=[Span(start=one.start, end=one.end, text=one.text) for one in mentions[:MOST_SPANS]],
         match=best.match,
         score=_combined(mentions),
-        why=_why(best),
+        why=_why(best) + _found_by(mentions),
     )
 
 
@@ -92,6 +92,12 @@ def _combined(mentions: Sequence[Annotation]) -> float:
     for score in {(one.name, one.match): one.score for one in mentions}.values():
         wrong *= 1 - score
     return round(min(HIGHEST_SCORE, 1 - wrong), 4)
+
+
+def _found_by(mentions: Sequence[Annotation]) -> str:
+    """Who found it, where there are several annotators."""
+    names = dict.fromkeys(name for one in mentions for name in one.found_by)
+    return f" Found by {' and '.join(names)}." if names else ""
 
 
 def _why(mention: Annotation) -> str:

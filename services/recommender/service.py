@@ -7,6 +7,7 @@ from typing import cast
 import structlog
 from starlette.types import ASGIApp
 
+from services.recommender import bioportal_api
 from services.recommender.annotator import Annotator
 from services.recommender.answering import outcomes
 from services.recommender.api import router
@@ -39,10 +40,15 @@ class Recommender:
     name = "recommender"
 
     def __init__(
-        self, engine: Engine, load: Callable[[], Vocabularies], over: Callable[[Vocabularies], Annotator]
+        self,
+        engine: Engine,
+        load: Callable[[], Vocabularies],
+        over: Callable[[Vocabularies], Annotator],
+        stop: Callable[[], None],
     ) -> None:
         self._load = load
         self._over = over
+        self._give_up = stop
         self._bus = engine.bus
         self._generations: Collection[Generation] = engine.documents.collection(Generation)
         self._vocabularies: Vocabularies | None = None
@@ -50,9 +56,11 @@ class Recommender:
         self._maker: Maker | None = None
         self._loading: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
+        routes = router(self._loaded)
+        routes.include_router(bioportal_api.router(self._loaded))
         self.app: ASGIApp | None = door(
             "recommender",
-            router(self._loaded),
+            routes,
             signer=engine.signer,
             description="Vocabularies, concepts, recommendations.",
         )
@@ -65,6 +73,7 @@ class Recommender:
         self._loading = asyncio.create_task(self._prepare(), name="load vocabularies")
 
     async def stop(self) -> None:
+        self._give_up()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
@@ -131,7 +140,12 @@ class Recommender:
 
 
 def build(
-    engine: Engine, *, load: Callable[[], Vocabularies], over: Callable[[Vocabularies], Annotator] = LocalAnnotator
+    engine: Engine,
+    *,
+    load: Callable[[], Vocabularies],
+    over: Callable[[Vocabularies], Annotator] = LocalAnnotator,
+    stop: Callable[[], None] = lambda: None,
 ) -> Recommender:
-    """`load` gives the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them."""
-    return Recommender(engine, load, over)
+    """`load` gives the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them, on
+    the event loop; `stop` makes it give up what it waits for."""
+    return Recommender(engine, load, over, stop)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from services.gateway.api import events, files, identity, pages, passing, system
+from services.gateway.api import bioportal, events, files, identity, pages, passing, system
 from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
 from services.gateway.identity import Identity
@@ -34,6 +34,7 @@ def public_door(
     app.include_router(events.router(engine.bus, hops, engine.signer))
     app.include_router(system.router(observer))
     app.include_router(passing.router(hops, engine.signer))
+    app.include_router(bioportal.router(who, hops["recommender"], engine.signer))
     app.include_router(pages.router(who, observer))
     app.mount("/pages", StaticFiles(directory=pages.FOLDER))
 
