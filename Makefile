@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
-.PHONY: secrets help demo serve test test-all lint format lock drills bench clean generated
+.PHONY: secrets help demo serve test test-all lint format lock drills bench clean generated gallery
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,9 +33,9 @@ format: .venv/dev  ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, stops
+drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, stops, damaged pictures
 	MITAGGER_DRILL_KILLS=200 MITAGGER_DRILL_FIGURES=2000 MITAGGER_DRILL_DEATHS=20 MITAGGER_DRILL_AWAY_SECONDS=20 \
-	MITAGGER_DRILL_LIMIT_SECONDS=30 $(BIN)/pytest tests/drills --timeout 3600
+	MITAGGER_DRILL_LIMIT_SECONDS=30 MITAGGER_DRILL_MUTATIONS=6000 $(BIN)/pytest tests/drills --timeout 3600
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
@@ -45,6 +45,9 @@ generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tabl
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.settings
 	$(BIN)/python -m tools.metrics
+
+gallery: .venv/dev  ## write docs/images.md, a rendition of every format
+	$(BIN)/python -m tools.gallery
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 

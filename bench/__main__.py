@@ -26,6 +26,7 @@ NAMES: Final = (
     "chain",
     "scaling",
 )
+ON_REQUEST: Final = ("searching",)  # needs a server that no package brings
 HEAD: Final = """\
 # Performance
 
@@ -39,11 +40,13 @@ to the highest). A p95 is taken within each round, then the median of the rounds
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures, into docs/performance.md.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)} (default: these), {', '.join(ON_REQUEST)}"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that all run, measures nothing")
     given = parser.parse_args()
-    if unknown := set(given.names) - set(NAMES):
-        parser.error(f"no such bench: {', '.join(sorted(unknown))}; choose from {', '.join(NAMES)}")
+    if unknown := set(given.names) - {*NAMES, *ON_REQUEST}:
+        parser.error(f"no such bench: {', '.join(sorted(unknown))}; choose from {', '.join((*NAMES, *ON_REQUEST))}")
     reports: dict[str, Report] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in given.names or NAMES:

@@ -96,7 +96,7 @@ async def alone(folder: Path, figures: int, step: int) -> tuple[list[float], lis
     peer: list[float] = []
     bare = Bare(folder / "peer.sqlite")
     async with opened(Settings(data=folder / "data", cache=folder / "cache"), MODELS) as engine:
-        service = Figures(engine.documents, engine.blobs, Workers(1))
+        service = Figures(engine.documents, engine.blobs, Workers(1), engine.erasures)
         for start in range(0, figures, step):
             seconds, stored = await add(service, rows(start, start + step))
             ours.append(step / seconds)

@@ -65,6 +65,7 @@ def figure(number: int) -> Figure:
 
 async def fill(engine: Engine, count: int) -> None:
     """Figures and their search entries, every third one tagged; without events, so that nobody works on them."""
+    await engine.search.prepare()
     collection = engine.documents.collection(Figure)
     for start in range(0, count, 1000):
         figures = [figure(number) for number in range(start, min(start + 1000, count))]

@@ -25,6 +25,7 @@ from mitagger.layout import indexes, topics
 from mitagger.serve import MODELS
 from shared.engine import blobs_of
 from shared.errors import MitaggerError
+from shared.search import meilisearch
 from shared.settings import EMBEDDED, Settings
 from shared.sqlite import APPLICATION_ID, STORE_VERSION
 from shared.standing import Standing
@@ -72,6 +73,7 @@ def _checks(settings: Settings) -> Sequence[tuple[str, Check]]:
         ("data folder", _data),
         ("kafka", _kafka),
         ("mongodb", _mongodb),
+        ("search", _search),
         ("blobs", _blobs),
         ("services", _services),
     )
@@ -261,6 +263,17 @@ async def _mongodb(settings: Settings) -> Findings:
                 f"{waiting:,} documents have events that Kafka does not have yet.",
                 "They are sent within seconds while a service runs. If not: does Kafka answer?",
             )
+
+
+async def _search(settings: Settings) -> Findings:
+    if settings.search == EMBEDDED:
+        yield _ok("search", "The index lies in the data folder of export, which must be one process.")
+        return
+    async with meilisearch.opened(settings.search, settings.key_for_search()) as search:
+        yield _ok("search", f"Meilisearch answers, version {await search.version()}.")
+        if differences := await search.plan():
+            names = ", ".join(each.name for each in differences)
+            yield _warning("search", f"Settings of the index differ: {names}.", "mitagger indexes apply")
 
 
 async def _services(settings: Settings) -> Findings:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from mitagger.serve import MODELS, behind
 from shared.bus.port import Subscription
 from shared.engine import opened
 from shared.errors import Unsupported
+from shared.search import meilisearch
+from shared.search.meilisearch import MeilisearchSearch, SettingDifference
 from shared.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:
@@ -66,19 +68,26 @@ async def topics(settings: Settings) -> AsyncIterator[Topics]:
 
 
 class Indexes:
-    """The indexes on MongoDB, beside those that the models need."""
+    """The indexes on MongoDB, beside those that the models need, and the search index on Meilisearch, where it is."""
 
-    def __init__(self, documents: "MongoDocuments") -> None:
+    def __init__(self, documents: "MongoDocuments", search: MeilisearchSearch | None) -> None:
         self._documents = documents
+        self._search = search
 
     async def plan(self) -> list["IndexDifference"]:
         """What differs. Raises Unavailable."""
         return await self._documents.plan(MODELS)
 
+    async def search_plan(self) -> list[SettingDifference]:
+        """Which settings of the search index differ. Raises Unavailable."""
+        return await self._search.plan() if self._search is not None else []
+
     async def apply(self) -> None:
-        """Creates what is missing. Raises Invalid, before anything is changed, where an index is another one;
-        Unavailable."""
+        """Creates what is missing and sets what differs in the search index, which is whole meanwhile. Raises Invalid,
+        before anything is changed, where an index on MongoDB is another one; Unavailable."""
         await self._documents.prepare(MODELS)
+        if self._search is not None:
+            await self._search.apply()
 
 
 @asynccontextmanager
@@ -88,8 +97,12 @@ async def indexes(settings: Settings) -> AsyncIterator[Indexes]:
     from shared.documents.mongo import MongoDocuments  # noqa: PLC0415 - an optional package
     from shared.mongo import connected  # noqa: PLC0415
 
-    async with connected(settings.documents) as database:
-        yield Indexes(MongoDocuments(database, lambda collection: None))
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(connected(settings.documents))
+        search = None
+        if settings.search != EMBEDDED:
+            search = await stack.enter_async_context(meilisearch.opened(settings.search, settings.key_for_search()))
+        yield Indexes(MongoDocuments(database, lambda collection: None), search)
 
 
 def _distributed(settings: Settings, what: str) -> None:

@@ -18,6 +18,7 @@ from shared.documents.sqlite import NoOutbox, SqliteDocuments
 from shared.erasures import Erasures, FileErasures
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
+from shared.search import meilisearch
 from shared.search.fts5 import Fts5Search
 from shared.search.port import Search
 from shared.settings import EMBEDDED, Settings
@@ -54,8 +55,6 @@ def opened(settings: Settings, models: Sequence[type[Document]]) -> AbstractAsyn
             field="bus",
             remedy="Set both MITAGGER_BUS (kafka://…) and MITAGGER_DOCUMENTS (mongodb://…), or none of them.",
         )
-    if settings.search != EMBEDDED:
-        raise Unsupported("This version has the embedded search only.", remedy="Remove MITAGGER_SEARCH.")
     return _embedded(settings, models) if settings.bus == EMBEDDED else _distributed(settings, models)
 
 
@@ -85,12 +84,11 @@ async def _embedded(settings: Settings, models: Sequence[type[Document]]) -> Asy
             raise Invalid(
                 f"A restore into {settings.data} was interrupted.", remedy="Run the same mitagger restore again."
             )
-        async with _database(settings, STORE) as database:
+        async with _database(settings, STORE) as database, _search(settings, database) as search:
             log = EventLog()
-            documents, bus, search = SqliteDocuments(database, log), SqliteBus(database, log), Fts5Search(database)
+            documents, bus = SqliteDocuments(database, log), SqliteBus(database, log)
             await documents.prepare(models)
             await bus.prepare()
-            await search.prepare()
             blobs = blobs_of(settings)
             await asyncio.to_thread(blobs.sweep)
             erasures = FileErasures(settings.data / ERASURES)
@@ -114,13 +112,16 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = Signer(settings.signing_key())
     bus = KafkaBus(parsed(settings.bus))
-    async with connected(settings.documents) as mongo, _database(settings, "search.sqlite") as index:
+    async with (
+        connected(settings.documents) as mongo,
+        _database(settings, "search.sqlite") as database,
+        _search(settings, database) as search,
+    ):
         await bus.open()
         relay = Relay(mongo, bus, models)
         try:
-            documents, search = MongoDocuments(mongo, relay.wake), Fts5Search(index)
+            documents = MongoDocuments(mongo, relay.wake)
             await documents.prepare(models)
-            await search.prepare()
             await relay.start()
             yield Engine(documents, relay, bus, search, blobs_of(settings), MongoErasures(mongo), signer)
         finally:
@@ -136,6 +137,17 @@ async def _database(settings: Settings, name: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _search(settings: Settings, database: Database) -> AsyncIterator[Search]:
+    """In this database, or on Meilisearch: beside either of the other engines, for what is in it can be made again.
+    Whoever uses it prepares it."""
+    if settings.search == EMBEDDED:
+        yield Fts5Search(database)
+        return
+    async with meilisearch.opened(settings.search, settings.key_for_search()) as search:
+        yield search
 
 
 def blobs_of(settings: Settings, scratch: Path | None = None) -> Blobs:

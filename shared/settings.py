@@ -50,8 +50,12 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8420
     bus: Annotated[str, Field(description="Where events go. `embedded`: a log in the SQLite file.")] = EMBEDDED
     documents: Annotated[str, Field(description="Where documents are kept. `embedded`: the SQLite file.")] = EMBEDDED
-    search: Annotated[str, Field(description="The search index. `embedded`: SQLite FTS5.")] = EMBEDDED
-    search_key: Annotated[SecretStr | None, Field(description="Key of Meilisearch.")] = None
+    search: Annotated[
+        str,
+        Field(description="The search index. `embedded`: SQLite FTS5; else Meilisearch: http://host:7700/prefix."),
+    ] = EMBEDDED
+    search_key_file: Annotated[Path | None, Field(description="File with Meilisearch's key, in place of it.")] = None
+    search_key: Annotated[SecretStr | None, Field(description="Meilisearch's master key, or an admin's.")] = None
     blobs: Annotated[
         str, Field(description="Where files are kept: `embedded` (a folder in the data folder), file://… or s3://…")
     ] = EMBEDDED
@@ -124,7 +128,7 @@ class Settings(BaseSettings):
 
     def signing_key(self) -> bytes:
         """The key from the settings, else from the data folder, where the first start generates it (mode 0600)."""
-        given = self._given_key()
+        given = _secret(self.key, self.key_file, "key_file")
         if given is not None:
             if len(given) < 32:
                 raise Invalid(
@@ -146,15 +150,20 @@ class Settings(BaseSettings):
             pass
         return path.read_bytes().strip()
 
-    def _given_key(self) -> bytes | None:
-        if self.key is not None:
-            return self.key.get_secret_value().encode()
-        if self.key_file is None:
-            return None
-        try:
-            return self.key_file.read_bytes().strip()
-        except OSError as error:
-            raise Invalid(f"{self.key_file} cannot be read: {error.strerror}.", field="key_file") from error
+    def key_for_search(self) -> str:
+        """Meilisearch's key; empty without one. Raises Invalid."""
+        return (_secret(self.search_key, self.search_key_file, "search_key_file") or b"").decode()
+
+
+def _secret(given: SecretStr | None, file: Path | None, field: str) -> bytes | None:
+    if given is not None:
+        return given.get_secret_value().encode()
+    if file is None:
+        return None
+    try:
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}.", field=field) from error
 
 
 def _private(path: str, flags: int) -> int:

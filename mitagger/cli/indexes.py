@@ -1,17 +1,24 @@
 """`mitagger indexes`."""
 
+import asyncio
+from typing import Final
+
 import typer
 
-from mitagger.cli.connection import Json, settings_of
+from mitagger.cli.connection import Data, Json, Key, Server, Target, connected, settings_of
 from mitagger.cli.outcome import SOME_FAILED, perform
-from mitagger.cli.output import as_json, table
+from mitagger.cli.output import as_json, remarks, table
+from mitagger.client import models as m
 
-app = typer.Typer(no_args_is_help=True, help="Indexes on MongoDB, as the models want them.")
+app = typer.Typer(no_args_is_help=True, help="Indexes on MongoDB and the search index.")
+
+POLL_SECONDS: Final = 1.0
 
 REMARKS = {
     "missing": "apply creates it",
     "differs": "drop it while nobody writes, then apply",
     "unknown": "not one of ours; left alone",
+    "setting": "apply sets it; the server may index everything again for it, while it serves",
 }
 
 
@@ -26,7 +33,11 @@ def plan(json: Json = False) -> None:
         from mitagger.layout import indexes  # noqa: PLC0415 - heavy, and needed only here
 
         async with indexes(settings_of(None)) as there:
-            return [each._asdict() for each in await there.plan()]
+            settings = await there.search_plan()
+            return [
+                *(each._asdict() for each in await there.plan()),
+                *({"collection": "search index", "name": each.name, "state": "setting"} for each in settings),
+            ]
 
     differences = perform(ask())
     if json:
@@ -42,18 +53,44 @@ def plan(json: Json = False) -> None:
 
 @app.command()
 def apply() -> None:
-    """Create the indexes that are missing. Nothing is dropped or changed.
+    """Create the indexes that are missing and set the search index as it should be. Nothing is dropped.
 
     Example: mitagger indexes apply
     """
 
-    async def change() -> int:
+    async def change() -> tuple[int, int]:
         from mitagger.layout import indexes  # noqa: PLC0415
 
         async with indexes(settings_of(None)) as there:
             missing = [each for each in await there.plan() if each.state == "missing"]
+            settings = await there.search_plan()
             await there.apply()
-            return len(missing)
+            return len(missing), len(settings)
 
-    made = perform(change())
+    made, changed = perform(change())
     typer.echo(f"{made} indexes created." if made else "No index was missing.")
+    if changed:
+        typer.echo(f"{changed} settings of the search index changed.")
+
+
+@app.command()
+def rebuild(server: Server = "", key: Key = "", data: Data = None) -> None:
+    """Fill a new search index from the records, while the old one serves, then switch to it. May be repeated.
+
+    Example: mitagger indexes rebuild
+    """
+
+    async def wait() -> m.Rebuild:
+        async with connected(Target(server, key, data)) as client:
+            state = await client.start_rebuild()
+            with remarks.status("rebuilding") as said:
+                while state.state == "running":
+                    await asyncio.sleep(POLL_SECONDS)
+                    state = await client.rebuild()
+                    said.update(f"{state.figures:,} figures")
+            return state
+
+    done = perform(wait())
+    typer.echo(f"{done.figures:,} figures indexed; {done.state}. {done.problem}".rstrip())
+    if done.state != "done":
+        raise typer.Exit(SOME_FAILED)

@@ -211,6 +211,12 @@ class AsyncClient:
 
     # --- results
 
+    async def start_rebuild(self) -> m.Rebuild:
+        return await self.send(calls.start_rebuild())
+
+    async def rebuild(self) -> m.Rebuild:
+        return await self.send(calls.rebuild())
+
     async def start_export(self, format: m.ExportFormat = "csv", statuses: Sequence[str] = ()) -> m.Export:
         return await self.send(calls.start_export(format, statuses))
 

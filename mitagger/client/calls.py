@@ -234,6 +234,14 @@ def export(id: str) -> Call[m.Export]:
     return _get(f"/exports/{_id(id)}", m.Export)
 
 
+def start_rebuild() -> Call[m.Rebuild]:
+    return _post("/search/rebuild", m.Rebuild, {})
+
+
+def rebuild() -> Call[m.Rebuild]:
+    return _get("/search/rebuild", m.Rebuild)
+
+
 def search(words: str, **filters: Any) -> Call[m.Found]:
     return _get("/search", m.Found, q=words, **filters)
 

@@ -380,6 +380,15 @@ class Export(Answer):
     created_at: datetime
 
 
+class Rebuild(Answer):
+    """The last rebuild of the search index; `figures` were indexed so far."""
+
+    state: Literal["running", "interrupted", "done", "failed"]
+    figures: int
+    started_at: datetime
+    problem: str = ""
+
+
 class FoundTag(Answer):
     """A tag of a figure that was found; a provisional one is not reviewed yet."""
 

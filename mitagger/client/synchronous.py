@@ -208,6 +208,12 @@ class Client:
 
     # --- results
 
+    def start_rebuild(self) -> m.Rebuild:
+        return self.send(calls.start_rebuild())
+
+    def rebuild(self) -> m.Rebuild:
+        return self.send(calls.rebuild())
+
     def start_export(self, format: m.ExportFormat = "csv", statuses: Sequence[str] = ()) -> m.Export:
         return self.send(calls.start_export(format, statuses))
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.export.jobs import FORMATS, Exports
 from services.export.model import ExportJob, Format, JobState, Status
+from services.export.model import Rebuild as RebuildRecord
+from services.export.rebuilding import Rebuilds, goes_on
+from shared import clock
 from shared.access import DEFAULT_PROJECT
 from shared.events.recommendation import Axis
 from shared.grants import Grant, Signer
@@ -96,7 +99,16 @@ class Found(BaseModel):
     facets: dict[Axis, dict[str, int]]
 
 
-def router(exports: Exports, search: port.Search, signer: Signer) -> APIRouter:
+class Rebuild(BaseModel):
+    """A rebuild of the search index; "interrupted": the process that did it has ended, and nobody has taken it up."""
+
+    state: Literal["running", "interrupted", "done", "failed"]
+    figures: Annotated[int, Field(description="Indexed so far")]
+    started_at: datetime
+    problem: str
+
+
+def router(exports: Exports, rebuilds: Rebuilds, search: port.Search, signer: Signer) -> APIRouter:
     routes = APIRouter(tags=["export"])
 
     @routes.post("/api/v1/exports", status_code=202, summary="Export figures and tags as CSV or XML")
@@ -146,7 +158,29 @@ def router(exports: Exports, search: port.Search, signer: Signer) -> APIRouter:
             }
         )
 
+    @routes.post(
+        "/api/v1/search/rebuild", status_code=202, summary="Fill a new search index from the records, then switch to it"
+    )
+    async def start_rebuild(caller: CallerDep) -> Rebuild:
+        caller.require("system.write")
+        return _rebuild(await rebuilds.ask())
+
+    @routes.get("/api/v1/search/rebuild", summary="How far the last rebuild is")
+    async def read_rebuild(caller: CallerDep) -> Rebuild:
+        caller.require("system.read")
+        return _rebuild(await rebuilds.get())
+
     return routes
+
+
+def _rebuild(record: RebuildRecord) -> Rebuild:
+    interrupted = record.state == "running" and not goes_on(record, clock.now())
+    return Rebuild.model_validate(
+        {
+            **record.model_dump(include={"figures", "started_at", "problem"}),
+            "state": "interrupted" if interrupted else record.state,
+        }
+    )
 
 
 def _export(job: ExportJob, signer: Signer) -> Export:

@@ -1,4 +1,5 @@
-"""What export keeps: one versioned record a figure, merged from the events of others, and its export jobs."""
+"""What export keeps: one versioned record a figure, merged from the events of others, its export jobs,
+and the last rebuild of the search index."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -12,6 +13,7 @@ from shared.events.tag import Tag
 Status = Literal["new", "provisional", "returned", "approved"]
 Format = Literal["csv", "xml"]
 JobState = Literal["running", "done", "failed", "withdrawn"]
+RebuildState = Literal["none", "running", "done", "failed"]
 
 
 class Facts(Body):
@@ -77,4 +79,18 @@ class ExportJob(Document):
     problem: str = ""
 
 
-MODELS: tuple[type[Document], ...] = (FigureRecord, ExportJob)
+class Rebuild(Document):
+    """The last rebuild of the search index. `run` names who does it, `alive_at` is when it last said so."""
+
+    collection: ClassVar[str] = "export.rebuilds"
+    ID: ClassVar[str] = "search"
+
+    run: str = ""
+    state: RebuildState = "none"
+    figures: int = 0
+    started_at: datetime | None = None
+    alive_at: datetime | None = None
+    problem: str = ""
+
+
+MODELS: tuple[type[Document], ...] = (FigureRecord, ExportJob, Rebuild)

@@ -8,11 +8,14 @@ from starlette.types import ASGIApp
 
 from services.export.api import router
 from services.export.consumers import Projection
+from services.export.indexing import Indexing
 from services.export.jobs import Exports
-from services.export.model import ExportJob, FigureRecord
+from services.export.model import ExportJob, FigureRecord, Rebuild
+from services.export.rebuilding import Rebuilds
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.http import door
+from shared.search.port import Search
 
 NAME: Final = "export"
 
@@ -24,18 +27,25 @@ class ExportService:
     app: ASGIApp | None
     subscriptions: Sequence[Subscription]
     exports: Exports
+    rebuilds: Rebuilds
+    search: Search
     name: str = NAME
 
     async def start(self) -> None:
+        await self.search.prepare()
         await self.exports.start()
+        await self.rebuilds.start()
 
     async def stop(self) -> None:
+        await self.rebuilds.stop()
         await self.exports.stop()
 
 
 def build(engine: Engine) -> ExportService:
     figures = engine.documents.collection(FigureRecord)
     exports = Exports(figures, engine.documents.collection(ExportJob), engine.blobs)
-    projection = Projection(figures, engine.search, exports)
-    app = door(NAME, router(exports, engine.search, engine.signer), signer=engine.signer)
-    return ExportService(app=app, subscriptions=[projection.subscription()], exports=exports)
+    indexing = Indexing(figures, engine.search)
+    rebuilds = Rebuilds(figures, engine.documents.collection(Rebuild), engine.search, indexing)
+    projection = Projection(figures, indexing, exports)
+    app = door(NAME, router(exports, rebuilds, engine.search, engine.signer), signer=engine.signer)
+    return ExportService(app, [projection.subscription()], exports, rebuilds, engine.search)

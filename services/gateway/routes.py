@@ -42,5 +42,7 @@ ROUTES: Final = (
     Route("POST", "/api/v1/exports", "export"),
     Route("GET", "/api/v1/exports/{id}", "export"),
     Route("GET", "/api/v1/search", "export"),
+    Route("POST", "/api/v1/search/rebuild", "export"),
+    Route("GET", "/api/v1/search/rebuild", "export"),
     Route("GET", "/api/v1/schemas/figures.xsd", "export"),
 )

@@ -102,11 +102,11 @@ class Zip:
         self._file = _Bounded(path.open("rb", buffering=0))
         try:
             self._zip = zipfile.ZipFile(self._file)
-            self._members = self._accepted(_bounded(self._zip.infolist()))
+            self._members = self._accepted(_bounded(self._zip.infolist(), path.stat().st_size))
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
             self._file.close()
             raise Invalid("The zip is damaged or incomplete.", remedy="Make it again and send it again.") from error
-        except TooLarge:
+        except Invalid:
             self._file.close()
             raise
 
@@ -155,9 +155,12 @@ class _Bounded(io.BufferedReader):
         return super().read(size)
 
 
-def _bounded(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+def _bounded(members: list[zipfile.ZipInfo], size: int) -> list[zipfile.ZipInfo]:
     if len(members) > MOST_FILES:
         raise TooLarge(f"The zip has {len(members):,} files; at most {MOST_FILES:,} are read.", remedy="Split it.")
+    if sum(member.compress_size for member in members) > size:
+        # Members that share their bytes: a bomb without any member that is one (Fifield, WOOT 2019).
+        raise Invalid("The files of the zip overlap.", remedy="Make it again with another program.")
     total = sum(member.file_size for member in members)
     if total > LARGEST_TOTAL:
         raise TooLarge(

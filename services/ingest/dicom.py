@@ -1,26 +1,28 @@
-"""DICOM by pydicom: the first frame of an uncompressed picture and its technical tags. Runs in workers only.
+"""DICOM by pydicom: the first frame of a picture and its technical tags. Runs in workers only.
 
-No value of a file gets into an error message: any element may hold a patient's name.
+No value of a file gets into an error message or a log: any element may hold a patient's name.
 """
 
+import logging
 import re
 from typing import Any
 
 import numpy as np
+import pydicom.config
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_file_meta_info
-from pydicom.pixels.processing import apply_modality_lut, apply_voi
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from services.ingest import dicom_frames
 from services.ingest.raster import Read, from_screen
-from services.ingest.rendered import check_pixels
+from services.ingest.rendered import check_pixels, check_ratio, frames
 from services.ingest.tonemap import Pixels, Screen, stretch, window
 from shared.errors import Invalid, MitaggerError, Unsupported
 
-_UNCOMPRESSED = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
-_COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422"})
+_COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})  # the last four become RGB
+_PALETTE = "PALETTE COLOR"
 
 # Tags that say how the picture was made, none of them about whom, and what their values may look like
 # (PS3.5 6.2: CS is a code string; DS and IS are numbers, several divided by a backslash). Other values are dropped.
@@ -43,26 +45,38 @@ _TECHNICAL = {
 def read(path: str) -> Read:
     """The first frame, rescaled and windowed as the file says, MONOCHROME1 inverted, and its technical tags.
 
-    Raises: Invalid when damaged, truncated or without a picture, TooLarge, Unsupported for compressed pixels.
+    Raises: Invalid when damaged, truncated or without a picture, TooLarge, Unsupported for other transfer syntaxes,
+    other kinds of pixels, and whole slides in tiles.
     """
+    _quiet()
     try:
         # Before anything else is parsed: a deflated file would be inflated whole.
-        _check_syntax(read_file_meta_info(path))
+        decoder = _decoder(read_file_meta_info(path))
         dataset = dcmread(path, defer_size=1024)
         if "PixelData" not in dataset:
             raise Invalid(
                 "This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform."
             )
-        check_pixels(int(dataset.Columns), int(dataset.Rows))
-        screen = _screen(pixel_array(path, index=0), dataset)
+        _check(dataset, compressed=bool(decoder))
+        # Compressed frames are found in the data element; of the others only the first is read from the file.
+        source = dataset if decoder else path
+        screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
     except (MitaggerError, MemoryError):
         raise
     except Exception as error:  # whatever pydicom stumbles over in a hostile file
+        if re.search(r"unable to allocate|out of memory", str(error), re.IGNORECASE):
+            raise MemoryError from None
         raise Invalid(
             f"The DICOM is damaged or incomplete ({type(error).__name__} while it was read).",
             remedy="Export it again from its archive, uncompressed.",
         ) from None
     return from_screen(screen, technical(dataset))
+
+
+def _quiet() -> None:
+    """pydicom quotes values in what it logs and warns of."""
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 
 def technical(dataset: Dataset) -> dict[str, str]:
@@ -82,41 +96,93 @@ def _many(value: Any) -> bool:
     return not isinstance(value, str) and hasattr(value, "__iter__")
 
 
-def _check_syntax(meta: Dataset) -> None:
+def _decoder(meta: Dataset) -> str:
+    """Who decodes the frames (`dicom_frames.plugin`)."""
     syntax = meta.get("TransferSyntaxUID")
-    if syntax not in _UNCOMPRESSED:
+    decoder = dicom_frames.plugin(syntax) if syntax is not None else None
+    if decoder is None:
         known = getattr(syntax, "name", "") if getattr(syntax, "is_transfer_syntax", False) else ""
         raise Unsupported(
             f"DICOM compressed as {known or 'an unknown transfer syntax'} is not supported.",
-            remedy="Uncompressed DICOM is (Explicit or Implicit VR Little Endian); convert it or export it so.",
+            remedy="Uncompressed, RLE, JPEG, JPEG-LS and JPEG 2000 are; convert it or export it so.",
+        )
+    return decoder
+
+
+def _check(dataset: Dataset, *, compressed: bool) -> None:
+    """Before a pixel is decoded."""
+    columns, rows = int(dataset.Columns), int(dataset.Rows)
+    check_pixels(columns, rows)
+    if compressed:
+        samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
+        check_ratio(columns * rows * samples * bits // 8, len(dataset.PixelData))
+    frames(int(dataset.get("NumberOfFrames") or 1))
+    if int(dataset.get("TotalPixelMatrixColumns") or 0) > columns:
+        raise Unsupported(
+            "A whole slide cut into tiles is not supported as DICOM.",
+            remedy="Send one picture of it, or the slide as a pyramidal TIFF.",
         )
 
 
 def _screen(pixels: Pixels, dataset: Dataset) -> Screen:
     photometric = str(dataset.PhotometricInterpretation)
     if photometric in _COLOUR:
-        return pixels.astype(np.uint8) if dataset.BitsAllocated == 8 else stretch(pixels)
+        return pixels.astype(np.uint8) if pixels.itemsize == 1 else stretch(pixels)
+    if photometric == _PALETTE:
+        return _byte(apply_color_lut(pixels, dataset)[..., :3])
     if photometric not in _GREY:
         raise Unsupported(
             "A DICOM of this photometric interpretation is not supported.",
-            remedy=f"These are: {', '.join(sorted(_GREY | _COLOUR))}.",
+            remedy=f"These are: {', '.join(sorted({*_GREY, *_COLOUR, _PALETTE}))}.",
         )
-    grey = _windowed(apply_modality_lut(pixels, dataset), dataset)
+    grey = _windowed(_rescaled(pixels, dataset), dataset, outside=_padding(pixels, dataset))
     return 255 - grey if photometric == "MONOCHROME1" else grey
 
 
-def _windowed(values: Pixels, dataset: Dataset) -> Screen:
+def _byte(colours: Pixels) -> Screen:
+    """Palettes of 16 bits fill them (PS3.3 C.7.6.3.1.5)."""
+    return (colours >> 8 if colours.itemsize == 2 else colours).astype(np.uint8)
+
+
+def _rescaled(pixels: Pixels, dataset: Dataset) -> Pixels:
+    """By the file's modality table or slope; enhanced objects have it for each frame (PS3.3 C.7.6.16.2.9)."""
+    return apply_modality_lut(pixels, _group(dataset, "PixelValueTransformationSequence"))
+
+
+def _padding(pixels: Pixels, dataset: Dataset) -> Any:
+    """Which pixels are none, but padding (PS3.3 C.7.5.1.1.2); None when none is."""
+    first, last = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
+    if not isinstance(first, int):
+        return None
+    low, high = sorted((first, last if isinstance(last, int) else first))
+    return (pixels >= low) & (pixels <= high)
+
+
+def _windowed(values: Pixels, dataset: Dataset, *, outside: Any) -> Screen:
     """By the file's first VOI table or window (PS3.3 C.11.2); by percentiles when it has none that makes sense."""
     if dataset.get("VOILUTSequence"):
-        return stretch(apply_voi(values, dataset))
-    centre, width = _first(dataset.get("WindowCenter")), _first(dataset.get("WindowWidth"))
-    function = str(dataset.get("VOILUTFunction", "LINEAR"))
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])  # of the table, which fills them (PS3.3 C.11.2.1.1)
+        return window(apply_voi(np.rint(values).astype(np.int32), dataset), 2 ** (bits - 1), 2**bits)
+    group = _group(dataset, "FrameVOILUTSequence")
+    centre, width = _first(group.get("WindowCenter")), _first(group.get("WindowWidth"))
+    function = str(group.get("VOILUTFunction") or "LINEAR")
     if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-6):
-        return stretch(values)
+        return stretch(values, outside=outside)
     return window(values, centre, width, function)
 
 
+def _group(dataset: Dataset, keyword: str) -> Dataset:
+    """What holds for the first frame: its own functional group, the one shared by all, or the dataset itself
+    (PS3.3 C.7.6.16)."""
+    for sequence in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        groups = dataset.get(sequence)
+        if groups and groups[0].get(keyword):
+            found: Dataset = groups[0][keyword].value[0]
+            return found
+    return dataset
+
+
 def _first(value: Any) -> float | None:
-    if value is None or value == "":
+    if value is None or value == "" or (_many(value) and not len(value)):
         return None
     return float(value[0]) if _many(value) else float(value)

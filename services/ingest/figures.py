@@ -33,6 +33,11 @@ _FORMATS: Final = {
     ".jpeg": "jpeg",
     ".tif": "tiff",
     ".tiff": "tiff",
+    ".webp": "webp",
+    ".gif": "gif",
+    ".bmp": "bmp",
+    ".jp2": "jpeg2000",
+    ".j2k": "jpeg2000",
     ".dcm": "dicom",
 }  # by ending
 

@@ -1,6 +1,7 @@
-"""PNG, JPEG and TIFF by libvips, and the writing of renditions. Runs in workers only.
+"""Pictures by libvips, and the writing of renditions. Runs in workers only.
 
-Of libvips' loaders only these three are enabled, and of those only what libvips calls safe for untrusted input.
+Of libvips' loaders only those in use are enabled, and of those only what libvips calls safe for untrusted input. What
+it has no loader for comes from `services.ingest.codecs` and `.tiff`.
 """
 
 import functools
@@ -9,17 +10,36 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyvips
 
-from services.ingest.rendered import DISPLAY_SIDE, QUALITY, THUMBNAIL_SIDE, Format, Jpeg, check_pixels
-from services.ingest.tonemap import Screen, stretch
-from shared.errors import Invalid, Unsupported
+from services.ingest import codecs, tiff
+from services.ingest.rendered import (
+    DISPLAY_SIDE,
+    QUALITY,
+    THUMBNAIL_SIDE,
+    Format,
+    Jpeg,
+    check_pixels,
+    check_ratio,
+    frames,
+)
+from services.ingest.tonemap import Pixels, Screen, photograph, stretch
+from shared.errors import Invalid, MitaggerError, Unsupported
 
-_LOADERS = {"png": "VipsForeignLoadPng", "jpeg": "VipsForeignLoadJpeg", "tiff": "VipsForeignLoadTiff"}
+_LOADERS = {
+    "png": "VipsForeignLoadPng",
+    "jpeg": "VipsForeignLoadJpeg",
+    "tiff": "VipsForeignLoadTiff",
+    "webp": "VipsForeignLoadWebp",
+    "gif": "VipsForeignLoadNsgif",
+}
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+_LAB = frozenset({"lab", "labq", "labs"})
+_COLOURS = {"grey": "b-w", "rgb": "srgb", "lab": "lab"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +54,8 @@ class Read:
 
 @functools.cache
 def _guard() -> None:
-    """libvips reads files only by the loaders in use; nothing is kept between pictures."""
+    """libvips reads files only by the loaders in use; nothing is kept between pictures, nor in files of its own."""
+    os.environ["VIPS_DISC_THRESHOLD"] = "1000g"
     pyvips.block_untrusted_set(True)
     pyvips.operation_block_set("VipsForeignLoad", True)
     for loader in _LOADERS.values():
@@ -43,28 +64,59 @@ def _guard() -> None:
 
 
 def read(path: str, kind: Format) -> Read:
-    """The picture (of several, the first page), upright, in sRGB or grey, alpha laid on white; 16 bits are tone-mapped.
+    """The picture (of several, the first page), upright, in sRGB or grey, alpha laid on white; what has more than 8
+    bits and no colour profile is tone-mapped.
 
-    Raises: Invalid when damaged or truncated, TooLarge, Unsupported for samples that are not of 8 or 16 bits.
+    Raises: Invalid when damaged or truncated, TooLarge, Unsupported for rare kinds.
     """
     _guard()
     with _explained(kind):
+        if kind == "tiff":
+            return _tiff(path)
+        if kind in ("bmp", "jpeg2000"):
+            return _decoded(path, kind)
         header = _load(path, kind)
         check_pixels(header.width, header.height)
-        if header.format not in ("uchar", "ushort"):
-            raise Unsupported(
-                f"A {kind.upper()} of {header.format} samples is not supported.",
-                remedy="Samples of 8 or 16 bits without sign are; convert it.",
-            )
-        small = _photo(path, kind, header) if header.format == "uchar" else _sensor(header)
-    if small.bands not in (1, 3):
-        raise Unsupported(
-            f"A {kind.upper()} of {header.bands} channels is not supported.", remedy="Grey and colour are; convert it."
-        )
-    pages = header.get("n-pages") if header.get_typeof("n-pages") else 1
-    sideways = header.get_typeof("orientation") and header.get("orientation") in _SIDEWAYS
-    width, height = (header.height, header.width) if sideways else (header.width, header.height)
-    return Read(small, width, height, {"NumberOfFrames": str(pages)} if pages > 1 else {})
+        check_ratio(_bytes(header), os.path.getsize(path))
+        several = frames(header.get("n-pages") if header.get_typeof("n-pages") else 1)
+        return _upright(header, _shown(header, kind, path), several)
+
+
+def _tiff(path: str) -> Read:
+    found = tiff.structure(path)
+    if found.vips:
+        page, below = found.level
+        image = _load(path, "tiff", page=page, **({"subifd": below} if below >= 0 else {}))
+        check_pixels(image.width, image.height)
+    else:
+        pixels, colours = tiff.pixels(path)
+        image = _coloured(pixels, colours)
+    kept = image.bands - found.unspecified
+    if found.unspecified and kept >= 3:  # a mask or selection that an image program saved beside the colours
+        image = image.extract_band(0, n=kept)
+    elif found.unspecified:
+        raise _channels("tiff", image.bands)
+    read = _upright(image, _shown(image, "tiff", path), found.frames)
+    sideways = (read.width, read.height) == (image.height, image.width) and image.width != image.height
+    width, height = (found.height, found.width) if sideways else (found.width, found.height)
+    return Read(read.small, width, height, found.frames)
+
+
+def _decoded(path: str, kind: Format) -> Read:
+    """By a codec that wants the whole file."""
+    data = Path(path).read_bytes()
+    width, height = codecs.size(data)
+    check_pixels(width, height)
+    check_ratio(width * height, len(data))
+    pixels = codecs.bmp(data) if kind == "bmp" else codecs.jpeg2000(data)
+    image = _coloured(pixels, "grey" if pixels.ndim == 2 or pixels.shape[2] < 3 else "rgb")
+    return _upright(image, _shown(image, kind, path), {})
+
+
+def _upright(image: Any, small: Any, technical: dict[str, str]) -> Read:
+    sideways = image.get_typeof("orientation") and image.get("orientation") in _SIDEWAYS
+    width, height = (image.height, image.width) if sideways else (image.width, image.height)
+    return Read(small, width, height, technical)
 
 
 def from_screen(pixels: Screen, technical: dict[str, str]) -> Read:
@@ -87,14 +139,18 @@ def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
 
 @contextmanager
 def _explained(kind: Format) -> Iterator[None]:
-    """libvips' errors as ours."""
+    """libvips' and the codecs' errors as ours."""
     try:
         yield
-    except pyvips.Error as error:
-        if re.search("(out of|insufficient) memory", str(error), re.IGNORECASE):
+    except (MitaggerError, MemoryError, OSError):
+        raise
+    except Exception as error:  # whatever a hostile file makes of the libraries' assumptions
+        if re.search("(out of|insufficient) memory|unable to allocate", str(error), re.IGNORECASE):
             raise MemoryError from error
+        said = str(error) if isinstance(error, codecs.Damaged) else type(error).__name__
+        said = _first_line(error) if isinstance(error, pyvips.Error) else said
         raise Invalid(
-            f"The {kind.upper()} is damaged, incomplete or of a rare kind ({_first_line(error)}).",
+            f"The {kind.upper()} is damaged, incomplete or of a rare kind ({said}).",
             remedy="Send it again; if that does not help, open and save it in an image program.",
         ) from error
 
@@ -107,25 +163,98 @@ def _load(path: str, kind: Format, **options: Any) -> Any:
     return getattr(pyvips.Image, f"{kind}load")(path, access="sequential", fail_on="error", **options)
 
 
-def _photo(path: str, kind: Format, header: Any) -> Any:
-    """8 bits: JPEGs are decoded no larger than needed, colour profiles applied, EXIF orientation too."""
+def _shown(image: Any, kind: Format, path: str) -> Any:
+    """Shrunk, one or three channels of 8 bits.
+
+    More bits with a colour profile are a photograph's, whose profile says how to show them; so are CMYK and Lab.
+    """
+    profiled = image.get_typeof("icc-profile-data") and image.format == "ushort"
+    if image.interpretation in _LAB:
+        small = _photo(image.colourspace("srgb"))
+    elif image.format == "uchar" or image.interpretation == "cmyk" or profiled:
+        small = _photo(image, _smaller(image, path) if kind == "jpeg" else image)
+    else:
+        small = _sensor(image, kind)
+    if small.bands not in (1, 3):
+        raise _channels(kind, image.bands)
+    return small
+
+
+def _smaller(header: Any, path: str) -> Any:
+    """JPEGs are decoded no larger than needed."""
     shrink = max(s for s in (1, 2, 4, 8) if s == 1 or max(header.width, header.height) >= s * DISPLAY_SIDE)
-    image = _load(path, kind, shrink=shrink) if kind == "jpeg" else header
+    return _load(path, "jpeg", shrink=shrink)
+
+
+def _photo(header: Any, image: Any = None) -> Any:
+    """Colour profiles applied, EXIF orientation too."""
     # A profile is converted to sRGB only where there is one: libvips would convert sRGB too, at three times the time.
     converted = header.get_typeof("icc-profile-data") or header.interpretation == "cmyk"
     profile = {"output_profile": "srgb"} if converted else {}
-    image = image.thumbnail_image(DISPLAY_SIDE, height=DISPLAY_SIDE, size="down", **profile)
+    image = (header if image is None else image).thumbnail_image(
+        DISPLAY_SIDE, height=DISPLAY_SIDE, size="down", **profile
+    )
     return (image.flatten(background=255) if image.hasalpha() else image).copy_memory()
 
 
-def _sensor(image: Any) -> Any:
-    """16 bits: shrunk first, so that the tone mapping sees few pixels and the file is read once."""
+def _sensor(image: Any, kind: Format) -> Any:
+    """More than 8 bits: shrunk first, so that the tone mapping sees few pixels and the file is read once."""
+    there = None
+    colours = image
     if image.hasalpha():
-        image = image.flatten(background=65535)
-    return _image(stretch(_pixels(_shrink(image.autorot()))))
+        colours, there = image.extract_band(0, n=image.bands - 1), image.extract_band(image.bands - 1) > 0
+    elif image.format in ("float", "double"):
+        there = (image - image == 0).bandand()  # neither infinite nor not a number
+    elif image.format in ("complex", "dpcomplex"):
+        raise Unsupported("A TIFF of complex numbers is not supported.", remedy="Save their magnitude.")
+    if colours.bands not in (1, 3):
+        raise _channels(kind, image.bands)
+    if there is None:
+        pixels = _pixels(_shrink(colours))
+        seen = photograph(pixels) if colours.bands == 3 else None
+        return _turned(stretch(pixels) if seen is None else seen, image)
+    # What is not there weighs nothing when pixels become fewer.
+    kept = there.ifthenelse(colours, 0).cast("double" if image.format == "double" else "float")
+    together = _pixels(_shrink(kept.bandjoin((there / 255).cast(kept.format))))
+    values, weight = together[..., :-1], together[..., -1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        levels = stretch(np.where(weight > 0.5, values / weight, np.nan))
+    if image.hasalpha():
+        levels[weight[..., 0] <= 0.5] = 255
+    return _turned(levels, image)
 
 
-def _image(pixels: Screen) -> Any:
+def _turned(levels: Screen, image: Any) -> Any:
+    """Upright, as the file's EXIF says."""
+    small = _image(levels)
+    if image.get_typeof("orientation") and image.get("orientation") != 1:
+        small = small.copy()
+        small.set_type(pyvips.GValue.gint_type, "orientation", image.get("orientation"))
+        small = small.autorot()
+    return small
+
+
+def _coloured(pixels: Pixels, colours: str) -> Any:
+    image = _image(pixels)
+    interpretation = _COLOURS[colours]
+    if image.format == "ushort":
+        interpretation = "rgb16" if colours == "rgb" else "grey16"
+    return image.copy(interpretation=interpretation)
+
+
+def _channels(kind: Format, bands: int) -> Unsupported:
+    return Unsupported(
+        f"A {kind.upper()} of {bands} channels is not supported.", remedy="Grey and colour are; convert it."
+    )
+
+
+def _bytes(header: Any) -> int:
+    """Once decoded."""
+    depth = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "double": 8}.get(header.format, 4)
+    return int(header.width * header.height * header.bands * depth)
+
+
+def _image(pixels: Pixels) -> Any:
     """Over the array's own memory, which pyvips keeps alive through all operations but not through `copy_memory`."""
     return pyvips.Image.new_from_array(np.ascontiguousarray(pixels))
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from shared.errors import TooLarge
 
-Format = Literal["png", "jpeg", "tiff", "dicom"]
+Format = Literal["png", "jpeg", "tiff", "webp", "gif", "bmp", "jpeg2000", "dicom"]
 
 DISPLAY_SIDE = 2048  # pixels, the long side
 THUMBNAIL_SIDE = 320
@@ -15,6 +15,11 @@ QUALITY = 90  # of the JPEGs; from 90 on libvips keeps the colour channels at fu
 # format that must be decoded whole (interlaced PNG, four bytes a pixel) then fits in a worker's memory.
 LARGEST_FILE = 512 * 1024**2  # bytes
 LARGEST_PICTURE = 200_000_000  # pixels
+MOST_FRAMES = 100_000  # pages, slices or frames; only the first is decoded
+# Deflate shrinks to 1/1,032 at best, and a drawing on white by any other compression hardly further. What claims more
+# is a bomb, or so empty that nobody misses it; small ones can do no harm.
+BOMB_RATIO = 2_000
+BOMB_FROM = 64 * 1024**2  # bytes decoded
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,21 @@ def check_pixels(width: int, height: int) -> None:
             f"The picture has {width} x {height} pixels; at most {LARGEST_PICTURE // 1_000_000} megapixels are read.",
             remedy="Send a smaller version of it.",
         )
+
+
+def check_ratio(decoded: int, encoded: int) -> None:
+    """Raises TooLarge when `encoded` bytes claim to decode to far more (`decoded`), before they are."""
+    if decoded > max(BOMB_FROM, BOMB_RATIO * encoded):
+        raise TooLarge(
+            f"The picture unpacks to {decoded // max(1, encoded):,} times its size; {BOMB_RATIO:,} times is the most.",
+            remedy="Send it compressed in another way, or a smaller version of it.",
+        )
+
+
+def frames(count: int) -> dict[str, str]:
+    """What is told of several pages or frames. Raises TooLarge beyond MOST_FRAMES."""
+    if count > MOST_FRAMES:
+        raise TooLarge(
+            f"The file has {count:,} pages or frames; at most {MOST_FRAMES:,} are read.", remedy="Send a part of it."
+        )
+    return {"NumberOfFrames": str(count)} if count > 1 else {}

@@ -8,15 +8,30 @@ import os
 from services.ingest.rendered import LARGEST_FILE, Format, Rendered
 from shared.errors import Invalid, TooLarge, Unsupported
 
-READABLE = "PNG, JPEG, TIFF (8 or 16 bits) and uncompressed DICOM"
+READABLE = "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 and DICOM"
 
-# First bytes of formats that are not read (yet), so that a refusal can name them.
+# Offset and first bytes.
+_FORMATS: tuple[tuple[int, bytes, Format], ...] = (
+    (128, b"DICM", "dicom"),  # PS3.10, 7.1; first, since the 128 bytes before may hold the beginning of a TIFF
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"\xff\xd8\xff", "jpeg"),
+    (0, b"II*\0", "tiff"),
+    (0, b"MM\0*", "tiff"),
+    (0, b"II+\0", "tiff"),  # BigTIFF
+    (0, b"MM\0+", "tiff"),
+    (8, b"WEBP", "webp"),  # within RIFF
+    (0, b"GIF87a", "gif"),
+    (0, b"GIF89a", "gif"),
+    (0, b"BM", "bmp"),
+    (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jpeg2000"),
+    (0, b"\xff\x4f\xff\x51", "jpeg2000"),
+)
+# Those of formats that are not read, so that a refusal can name them.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "GIF"),
-    (8, b"WEBP", "WebP"),
-    (0, b"BM", "BMP"),
-    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+    (0, b"II\xbc\x01", "JPEG XR"),
+    (0, b"8BPS", "Photoshop"),
     (4, b"ftyp", "HEIF, AVIF or a film"),
     (0, b"%PDF", "PDF"),
     (0, b"%!PS", "PostScript"),
@@ -35,14 +50,9 @@ def sniff(head: bytes) -> Format:
     """
     if not head:
         raise Invalid("The file is empty.", remedy="Send the picture again; its upload or export may have failed.")
-    if head[128:132] == b"DICM":  # PS3.10, 7.1; first, since the 128 bytes before may hold the beginning of a TIFF
-        return "dicom"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # TIFF 6.0 and BigTIFF
-        return "tiff"
+    for offset, magic, kind in _FORMATS:
+        if head[offset : offset + len(magic)] == magic:
+            return kind
     for offset, magic, name in _OTHERS:
         if head[offset : offset + len(magic)] == magic:
             raise Unsupported(f"{name} is not supported.", remedy=f"These are: {READABLE}. Convert it to one of them.")
@@ -52,7 +62,7 @@ def sniff(head: bytes) -> Format:
 def render(path: str, folder: str) -> Rendered:
     """Write `display.jpg` and `thumbnail.jpg` of the picture at `path` into `folder`, an existing one of its own.
 
-    Grey stays grey, colours become sRGB; 16 bits and DICOM are tone-mapped (`services.ingest.tonemap`, `.dicom`).
+    Grey stays grey, colours become sRGB; more than 8 bits are tone-mapped (`services.ingest.tonemap`, `.dicom`).
 
     Raises: Invalid (empty, no picture, damaged or truncated), TooLarge, Unsupported; each with a remedy.
     """

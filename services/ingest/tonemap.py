@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[Any]  # (height, width) or (height, width, channels)
 Screen = NDArray[np.uint8]
+Mask = NDArray[np.bool_]  # (height, width)
 
 # Of the pixels, this share at either end may become plain black or white: a few dead or hot pixels and labels burned in
 # at full scale must not hide the structure. 0.1 to 0.35 % is the usual choice (Fiji's default of "Enhance Contrast" is
@@ -16,19 +17,60 @@ CLIPPED = 0.1  # per cent
 SAMPLED = 1_000_000  # pixels at most, evenly spaced, are sorted for the percentiles
 
 
-def stretch(pixels: Pixels) -> Screen:
-    """Spread what lies between the percentiles CLIPPED and 100 - CLIPPED evenly over 0..255, all channels alike.
+def stretch(pixels: Pixels, *, outside: Mask | None = None) -> Screen:
+    """Spread what lies between the percentiles CLIPPED and 100 - CLIPPED over 0..255, all channels alike.
 
-    For pixels that say nothing of how to show them: 16-bit TIFF and PNG, DICOM without a window. A picture of one value
-    becomes mid-grey.
+    For pixels that say nothing of how to show them: 16 and 32 bits, floats, DICOM without a window. Evenly, except for
+    32 and 64 bits whose middle half would fall into one grey (spectra, energies): by asinh, as astronomers do (Lupton
+    et al. 1999, doi:10.1086/301004), softened at that half's width. A picture of one value becomes mid-grey. Pixels
+    that are not finite, or `outside` (height, width), do not count and become black.
     """
     step = math.ceil(math.sqrt(pixels.shape[0] * pixels.shape[1] / SAMPLED))
-    low, high = np.percentile(pixels[::step, ::step], (CLIPPED, 100 - CLIPPED))
+    counted, outside = pixels[::step, ::step], None if outside is None or outside.all() else outside
+    if outside is not None:
+        counted = counted[~outside[::step, ::step]]
+    if pixels.dtype.kind == "f":
+        counted = counted[np.isfinite(counted)]
+    if counted.size == 0:  # none of the sample counts
+        return np.zeros(pixels.shape, np.uint8)
+    low, lower, upper, high = map(float, np.percentile(counted, (CLIPPED, 25, 75, 100 - CLIPPED)))
     if low == high:  # nearly all is one value; the rest is all there is to see
-        low, high = pixels.min(), pixels.max()
+        low, high = _ends(pixels, outside)
     if low == high:
-        return np.full(pixels.shape, 128, np.uint8)
-    return _levels((pixels.astype(np.float32) - low) / (float(high) - float(low)))
+        levels = np.full(pixels.shape, 128, np.uint8)
+    elif pixels.itemsize >= 4 and 0 < upper - lower < (high - low) / 256:
+        softened: NDArray[Any] = np.arcsinh((pixels.astype(np.float64) - low) / (upper - lower))
+        levels = _levels(softened / math.asinh((high - low) / (upper - lower)))
+    else:
+        levels = _levels(_unit(pixels, low, high))
+    if outside is not None:
+        levels[outside] = 0
+    if pixels.dtype.kind == "f":
+        levels[~np.isfinite(pixels)] = 0
+    return levels
+
+
+def photograph(pixels: Pixels) -> Screen | None:
+    """16-bit colours that reach into the upper quarter of their range, as they are: they were made to be seen. None
+    for others, such as a camera's 12 bits."""
+    if pixels.dtype != np.uint16 or np.percentile(pixels, 100 - CLIPPED) < 0.75 * 65535:
+        return None
+    return (pixels >> 8).astype(np.uint8)
+
+
+def _ends(pixels: Pixels, outside: Mask | None) -> tuple[float, float]:
+    counted = pixels if outside is None else pixels[~outside]
+    if pixels.dtype.kind == "f":
+        counted = counted[np.isfinite(counted)]
+    return float(counted.min()), float(counted.max())
+
+
+def _unit(pixels: Pixels, low: float, high: float) -> NDArray[Any]:
+    """`low` to `high` as 0 to 1. 32-bit counts and doubles may lie far from zero and close together."""
+    values: NDArray[Any] = pixels.astype(np.float64 if pixels.itemsize >= 4 else np.float32)
+    # Halved: the difference of two doubles may be beyond the largest one.
+    unit: NDArray[Any] = (values / 2 - low / 2) / (high / 2 - low / 2)
+    return unit
 
 
 def window(pixels: Pixels, centre: float, width: float, function: str = "LINEAR") -> Screen:
@@ -47,5 +89,5 @@ def window(pixels: Pixels, centre: float, width: float, function: str = "LINEAR"
 
 def _levels(unit: NDArray[Any]) -> Screen:
     """0..1 to 0..255, clipped."""
-    levels: Screen = (np.clip(unit, 0, 1) * 255 + 0.5).astype(np.uint8)
+    levels: Screen = (np.clip(np.nan_to_num(unit, posinf=1), 0, 1) * 255 + 0.5).astype(np.uint8)
     return levels

@@ -11,7 +11,10 @@ from aiokafka import (  # type: ignore[import-untyped, import-not-found, unused-
     AIOKafkaProducer,
 )
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, import-not-found, unused-ignore]
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped, import-not-found, unused-ignore]
+from aiokafka.errors import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+)
 
 from shared.bus.kafka_address import KafkaAddress
 from shared.bus.kafka_group import GroupMember, Record
@@ -281,13 +284,23 @@ class KafkaBus:
     async def _behind(self, group: str, topics: Sequence[str]) -> dict[str, int]:
         """Events of each topic (without the prefix) that the group has not handled yet. Raises KafkaError."""
         where = await partitions(self._admin, [self.prefix + topic for topic in topics])
-        committed = await self._admin.list_consumer_group_offsets(self.prefix + group)
+        committed = await self._committed(group)
         first, ends = await asyncio.gather(self._observer.beginning_offsets(where), self._observer.end_offsets(where))
         behind = dict.fromkeys(topics, 0)
         for each in where:
             start = max(committed[each].offset, first[each]) if each in committed else first[each]
             behind[each.topic.removeprefix(self.prefix)] += max(0, ends[each] - start)
         return behind
+
+    async def _committed(self, group: str) -> Mapping[Any, Any]:
+        """The group's positions. A new broker makes the topic of all groups' positions when it is first asked."""
+        while True:
+            try:
+                found: Mapping[Any, Any] = await self._admin.list_consumer_group_offsets(self.prefix + group)
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(SETTLE_SECONDS)
+            else:
+                return found
 
     @contextlib.asynccontextmanager
     async def _reading(self, topics: Sequence[str]) -> AsyncIterator[tuple[Any, dict[Any, int]]]:

@@ -139,7 +139,8 @@ async def plan(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[Chan
     for topic in topics:
         if topic.name not in there:
             kept = f"{topic.kept.days} days" if topic.kept else "for good"
-            changes.append(Change(topic, Action.CREATE, f"{topic.partitions} partitions, kept {kept}"))
+            partitions = "1 partition" if topic.partitions == 1 else f"{topic.partitions} partitions"
+            changes.append(Change(topic, Action.CREATE, f"{partitions}, kept {kept}"))
         else:
             changes.extend(_differences(topic, there[topic.name], settings[topic.name]))
     return changes

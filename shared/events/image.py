@@ -35,7 +35,7 @@ class Picture(Body):
 
     file: Annotated[str, Field(description="File name as sent; for DICOM an id, never the name")]
     sha256: Annotated[str, Field(description="Of the file as sent, hex")]
-    format: Annotated[str, Field(description="png, jpeg, tiff or dicom")]
+    format: Annotated[str, Field(description="png, jpeg, tiff, webp, gif, bmp, jpeg2000 or dicom")]
     width: int
     height: int
     display: Rendition

@@ -2,16 +2,20 @@
 
 `search_figures` holds the texts, `search_words` (FTS5, external content, kept by triggers) their words; facets are
 pairs of integers, so that counting them over every figure stays a scan of a small table.
+
+All of it may be there twice, with names that begin with `search_` and `search2_`: one that serves and one that is being
+filled; `search_slots` says which.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import apsw
 from pydantic import TypeAdapter
 
-from shared.errors import Invalid
+from shared.errors import Conflict, Invalid
 from shared.search.port import FACET_LABELS, FigureEntry, Filter, Hit, Query, Results, TagEntry, words_of
 from shared.sqlite import Database
 
@@ -62,17 +66,30 @@ CREATE TABLE IF NOT EXISTS search_curies (
 CREATE INDEX IF NOT EXISTS search_curies_curie ON search_curies (curie);
 """
 
+# Names that the tables may begin with, one set each.
+_NAMES: Final = ("search", "search2")
+_SLOTS: Final = """
+CREATE TABLE IF NOT EXISTS search_slots (serves TEXT NOT NULL, fills TEXT);
+INSERT INTO search_slots SELECT 'search', NULL WHERE NOT EXISTS (SELECT 1 FROM search_slots);
+"""
+_DROP: Final = """
+DROP TABLE IF EXISTS search_words;
+DROP TABLE IF EXISTS search_figures;
+DROP TABLE IF EXISTS search_labels;
+DROP TABLE IF EXISTS search_facets;
+DROP TABLE IF EXISTS search_curies;
+"""
+
 _ENTRY: Final = (
     "id", "version", "project", "article", "doi", "collection", "status", "language",
     "tag_entries", "provisional_entries", "title", "label", "legend",
 )  # fmt: skip
 _COLUMNS: Final = (*_ENTRY, "tags", "provisional")
 
-# Rows are told apart by `version`: an older entry changes nothing and returns no key.
 _PUT: Final = (
     f"INSERT INTO search_figures ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
     f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _COLUMNS)}"
-    " WHERE excluded.version >= version RETURNING key"
+    " RETURNING key"
 )
 
 # Weights in the order of the columns of search_words: a tag or a DOI says more than a word of the legend.
@@ -102,22 +119,21 @@ class Fts5Search:
 
     async def prepare(self) -> None:
         """Creates missing tables and indexes."""
-        await self._database.write(lambda connection: connection.execute(_SCHEMA).fetchall())
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(_SLOTS).fetchall()
+            for slot in _written(connection):
+                slot.execute(_SCHEMA).fetchall()
+
+        await self._database.write(job)
 
     async def put(self, entries: Sequence[FigureEntry]) -> None:
-        # A few at a time: people who save a decision wait for the same writer.
-        for start in range(0, len(entries), PUT_AT_ONCE):
-            await self._database.write(partial(_put_all, entries=entries[start : start + PUT_AT_ONCE]))
+        await self._put(entries, _written)
 
     async def remove(self, ids: Sequence[str]) -> None:
         def job(connection: apsw.Connection) -> bool:
-            removed = False
-            for id in ids:
-                row = connection.execute("DELETE FROM search_figures WHERE id = ? RETURNING key", (id,)).fetchone()
-                if row is not None:
-                    _put_tags(connection, row[0], {}, {})
-                    removed = True
-            return removed
+            removed = [_remove(slot, id) for slot in _written(connection) for id in ids]
+            return any(removed)
 
         if not ids:
             return
@@ -127,12 +143,36 @@ class Fts5Search:
             while await self._database.write(_merged):
                 pass
 
-    async def clear(self) -> None:
+    async def begin(self) -> None:
         def job(connection: apsw.Connection) -> None:
-            for table in ("search_figures", "search_labels", "search_facets", "search_curies"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+            serves = _serving(connection)
+            fills = _Slot(connection, next(name for name in _NAMES if name != serves.name))
+            fills.execute(_DROP).fetchall()
+            fills.execute(_SCHEMA).fetchall()
+            connection.execute("UPDATE search_slots SET fills = ?", (fills.name,))
 
         await self._database.write(job)
+
+    async def fill(self, entries: Sequence[FigureEntry]) -> None:
+        await self._put(entries, lambda connection: [_filling(connection)])
+
+    async def switch(self) -> None:
+        def job(connection: apsw.Connection) -> None:
+            served, fills = _serving(connection), _filling(connection)
+            connection.execute("UPDATE search_slots SET serves = ?, fills = NULL", (fills.name,))
+            served.execute(_DROP).fetchall()
+
+        await self._database.write(job)
+
+    async def _put(self, entries: Sequence[FigureEntry], slots: Callable[[apsw.Connection], list["_Slot"]]) -> None:
+        def job(connection: apsw.Connection, some: Sequence[FigureEntry]) -> None:
+            for slot in slots(connection):
+                for entry in some:
+                    _put(slot, entry)
+
+        # A few at a time: people who save a decision wait for the same writer.
+        for start in range(0, len(entries), PUT_AT_ONCE):
+            await self._database.write(partial(job, some=entries[start : start + PUT_AT_ONCE]))
 
     async def search(self, query: Query) -> Results:
         words = words_of(query.words)
@@ -151,9 +191,10 @@ class Fts5Search:
 
         def job(connection: apsw.Connection) -> Results:
             with connection:  # one state for the three questions
-                total = connection.execute(f"SELECT count(*) {found}", values).fetchone()
-                rows = connection.execute(hits, values).fetchall()
-                counts = connection.execute(facets, values).fetchall()
+                slot = _serving(connection)
+                total = slot.execute(f"SELECT count(*) {found}", values).fetchone()
+                rows = slot.execute(hits, values).fetchall()
+                counts = slot.execute(facets, values).fetchall()
             return Results(
                 total=int(total[0]) if total else 0,
                 hits=[_hit(row, provisional=query.provisional) for row in rows],
@@ -184,51 +225,83 @@ def _found(query: Query, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     return f"FROM {source} WHERE {' AND '.join(conditions)}", values
 
 
-def _put_all(connection: apsw.Connection, entries: Sequence[FigureEntry]) -> None:
-    for entry in entries:
-        _put(connection, entry)
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """The tables whose names begin with `name`."""
+
+    connection: apsw.Connection
+    name: str
+
+    def execute(self, sql: str, values: Any = None) -> Any:
+        return self.connection.execute(sql.replace("search_", f"{self.name}_"), values)
+
+    def executemany(self, sql: str, values: Iterable[Any]) -> None:
+        self.connection.executemany(sql.replace("search_", f"{self.name}_"), values)
+
+
+def _serving(connection: apsw.Connection) -> _Slot:
+    return _Slot(connection, str(connection.execute("SELECT serves FROM search_slots").fetchall()[0][0]))
+
+
+def _filling(connection: apsw.Connection) -> _Slot:
+    row = connection.execute("SELECT fills FROM search_slots WHERE fills IS NOT NULL").fetchone()
+    if row is None:
+        raise Conflict("No search index is being filled.", remedy="Begin the rebuild again.")
+    return _Slot(connection, str(row[0]))
+
+
+def _written(connection: apsw.Connection) -> list[_Slot]:
+    """The one that serves, and the one that is being filled."""
+    rows = connection.execute("SELECT serves, fills FROM search_slots").fetchall()
+    return [_Slot(connection, str(name)) for row in rows for name in row if name is not None]
 
 
 def _merged(connection: apsw.Connection) -> bool:
     """Merges some pages of the words into one segment; false when there is nothing left to merge (section 6.8)."""
     before = connection.total_changes()
-    connection.execute("INSERT INTO search_words (search_words, rank) VALUES ('merge', ?)", (-MERGE_PAGES,))
-    return connection.total_changes() - before >= 2  # the command itself counts as one
+    slots = _written(connection)
+    for slot in slots:
+        slot.execute("INSERT INTO search_words (search_words, rank) VALUES ('merge', ?)", (-MERGE_PAGES,))
+    return connection.total_changes() - before > len(slots)  # the commands themselves count as one each
 
 
-def _put(connection: apsw.Connection, entry: FigureEntry) -> None:
-    row = connection.execute(
+def _remove(slot: _Slot, id: str) -> bool:
+    row = slot.execute("DELETE FROM search_figures WHERE id = ? RETURNING key", (id,)).fetchone()
+    if row is None:
+        return False
+    _put_tags(slot, row[0], {}, {})
+    return True
+
+
+def _put(slot: _Slot, entry: FigureEntry) -> None:
+    ((key,),) = slot.execute(
         _PUT,
         (
             entry.id, entry.version, entry.project, entry.article, entry.doi, entry.collection, entry.status,
             entry.language, _TAGS.dump_json(entry.tags).decode(), _TAGS.dump_json(entry.provisional).decode(),
             entry.title, entry.label, entry.legend, _text(entry.tags), _text(entry.provisional),
         ),
-    ).fetchone()  # fmt: skip
-    if row is None:
-        return
+    ).fetchall()  # fmt: skip
     # A tag that is final and provisional counts once, as final.
     both = [(tag, 0) for tag in entry.provisional] + [(tag, 1) for tag in entry.tags]
     labels = {(tag.label, tag.axis): final for tag, final in both}
     curies = {tag.curie: final for tag, final in both if tag.curie}
-    _put_tags(connection, row[0], labels, curies)
+    _put_tags(slot, key, labels, curies)
 
 
-def _put_tags(
-    connection: apsw.Connection, figure: int, labels: Mapping[tuple[str, str], int], curies: Mapping[str, int]
-) -> None:
+def _put_tags(slot: _Slot, figure: int, labels: Mapping[tuple[str, str], int], curies: Mapping[str, int]) -> None:
     """Replaces a figure's tags. Labels that no figure carries any more go: they may be somebody's free text."""
-    before = connection.execute("DELETE FROM search_facets WHERE figure = ? RETURNING label", (figure,)).fetchall()
-    connection.execute("DELETE FROM search_curies WHERE figure = ?", (figure,))
-    connection.executemany("INSERT OR IGNORE INTO search_labels (name, axis) VALUES (?, ?)", labels)
-    connection.executemany(
+    before = slot.execute("DELETE FROM search_facets WHERE figure = ? RETURNING label", (figure,)).fetchall()
+    slot.execute("DELETE FROM search_curies WHERE figure = ?", (figure,))
+    slot.executemany("INSERT OR IGNORE INTO search_labels (name, axis) VALUES (?, ?)", labels)
+    slot.executemany(
         "INSERT INTO search_facets SELECT ?, label, ? FROM search_labels WHERE name = ? AND axis = ?",
         [(figure, final, name, axis) for (name, axis), final in labels.items()],
     )
-    connection.executemany(
+    slot.executemany(
         "INSERT INTO search_curies VALUES (?, ?, ?)", [(figure, curie, final) for curie, final in curies.items()]
     )
-    connection.executemany(
+    slot.executemany(
         "DELETE FROM search_labels WHERE label = ?1 AND NOT EXISTS (SELECT 1 FROM search_facets WHERE label = ?1)",
         before,
     )

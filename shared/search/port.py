@@ -29,8 +29,8 @@ class TagEntry(BaseModel):
 
 
 class FigureEntry(BaseModel):
-    """A figure as it is indexed. `version` is that of export's record: the highest wins. `tags` are final;
-    `provisional` ones are found, counted and returned only when a query asks for them."""
+    """A figure as it is indexed. `version` is that of export's record. `tags` are final; `provisional` ones are found,
+    counted and returned only when a query asks for them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -84,19 +84,32 @@ class Results:
 
 
 class Search(Protocol):
-    """An index of figures."""
+    """An index of figures. Nothing here compares versions: who writes an entry looks at the record again afterwards
+    (`services.export.indexing`), and of two writes the one that was asked for later stays."""
+
+    async def prepare(self) -> None:
+        """Makes what is missing, before anything else is asked. What is there stays as it is."""
 
     async def put(self, entries: Sequence[FigureEntry]) -> None:
-        """Searchable when it returns. An entry of a lower version than the indexed one is dropped."""
+        """Replaces what there is of these figures, also in an index that is being filled. Searchable when it
+        returns."""
 
     async def remove(self, ids: Sequence[str]) -> None:
-        """No error where there was none."""
+        """Also from an index that is being filled. No error where there was none."""
 
     async def search(self, query: Query) -> Results:
         """Never raises on hostile query text; Invalid on an unknown filter."""
 
-    async def clear(self) -> None:
-        """Empties the index, for a rebuild."""
+    async def begin(self) -> None:
+        """Makes an empty index beside the one that serves; one that was left unfinished goes. Once it returns, `put`
+        and `remove` reach both, from every process."""
+
+    async def fill(self, entries: Sequence[FigureEntry]) -> None:
+        """As `put`, but only into the index that is being filled. Raises Conflict when there is none."""
+
+    async def switch(self) -> None:
+        """The index that was filled serves, at once and for all; the one that served is gone when it returns. Raises
+        Conflict when none was being filled."""
 
 
 def words_of(text: str) -> list[str]:

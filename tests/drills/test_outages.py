@@ -30,6 +30,7 @@ from tests.support.builders import image_uploaded
 from tests.support.cluster import Cluster
 from tests.support.people import until
 from tests.support.servers import kafka, mongo
+from tests.support.servers.meilisearch import Place
 from tests.support.work import quiet
 
 AWAY_SECONDS: Final = float(os.environ.get("MITAGGER_DRILL_AWAY_SECONDS", "8"))
@@ -41,11 +42,12 @@ pytestmark = [pytest.mark.servers, pytest.mark.drill, pytest.mark.timeout(int(30
 class Site:
     """A cluster behind doors that can be shut, and a bus beside it to see what goes on."""
 
-    def __init__(self, cluster: Cluster, admin: AsyncClient, bus: KafkaBus, mongodb: outage.Outage, away: Path) -> None:
+    def __init__(self, cluster: Cluster, admin: AsyncClient, bus: KafkaBus, door: outage.Outage, away: Path) -> None:
+        """`door`: to MongoDB or Meilisearch; `away`: while this file is there, the annotator is not."""
         self.cluster = cluster
         self.admin = admin
         self.bus = bus
-        self.mongodb = mongodb
+        self.door = door
         self.away = away
 
     async def figures_arrive(self) -> set[str]:
@@ -88,21 +90,25 @@ class Site:
         assert (status.ready, status.problems, status.dead_letters) == (True, [], 0)
 
 
-@pytest.fixture
-async def site(tmp_path: Path, mongodb: str) -> AsyncIterator[Site]:
+@asynccontextmanager
+async def sited(folder: Path, mongodb: str, search: Place | None = None) -> AsyncIterator[Site]:
+    """With a door before MongoDB, or before Meilisearch if one is given."""
     async with AsyncExitStack() as stack:
-        there = urlsplit(mongodb)
+        there = urlsplit(mongodb if search is None else search.url)
         assert there.hostname is not None
         assert there.port is not None
         door = await stack.enter_async_context(outage.before(there.hostname, there.port))
+        behind = there._replace(netloc=f"127.0.0.1:{door.port}").geturl()
         name = f"outage{secrets.token_hex(4)}"
-        documents = mongo.named(there._replace(netloc=f"127.0.0.1:{door.port}").geturl(), name)
-        bus_url, away = f"kafka://{kafka.address()}/{name}", tmp_path / "away"
+        bus_url, away = f"kafka://{kafka.address()}/{name}", folder / "away"
+        more = {"MITAGGER_STAND_IN_AWAY": str(away)}
+        if search is not None:
+            more |= {"MITAGGER_SEARCH": f"{behind}/{name}", "MITAGGER_SEARCH_KEY": search.key}
         cluster = Cluster(
-            tmp_path,
+            folder,
             bus=bus_url,
-            documents=documents,
-            more={"MITAGGER_STAND_IN_AWAY": str(away)},
+            documents=mongo.named(mongodb if search is not None else behind, name),
+            more=more,
             instead={"recommender": "tests.support.stand_in"},
         )
         stack.push_async_callback(cluster.kill)
@@ -110,6 +116,12 @@ async def site(tmp_path: Path, mongodb: str) -> AsyncIterator[Site]:
         bus = await stack.enter_async_context(_bus(bus_url))
         admin = await stack.enter_async_context(cluster.client())
         yield Site(cluster, admin, bus, door, away)
+
+
+@pytest.fixture
+async def site(tmp_path: Path, mongodb: str) -> AsyncIterator[Site]:
+    async with sited(tmp_path, mongodb) as made:
+        yield made
 
 
 @asynccontextmanager
@@ -132,7 +144,7 @@ async def _stays_away(names: Sequence[str], site: Site) -> None:
 
 
 async def test_without_mongodb_legends_are_read_and_recommended_on_and_the_rest_catches_up(site: Site) -> None:
-    await site.mongodb.shut()
+    await site.door.shut()
     figures = await site.figures_arrive()
     await site.told(RecommendationsReady, figures)
     for service in ("ingest", "annotation", "export"):
@@ -140,7 +152,7 @@ async def test_without_mongodb_legends_are_read_and_recommended_on_and_the_rest_
     with pytest.raises(Busy):
         await site.admin.status()
     await _stays_away(["nlp"], site)
-    await site.mongodb.open()
+    await site.door.open()
     await site.drained(figures)
 
 
@@ -155,3 +167,25 @@ async def test_without_an_annotator_figures_and_legends_go_on_and_recommendation
     await _stays_away(["ingest", "nlp", "annotation", "export", "gateway"], site)
     site.away.unlink()
     await site.drained(figures)
+
+
+async def test_without_meilisearch_figures_are_tagged_and_exported_on_and_the_index_catches_up(
+    tmp_path: Path, mongodb: str, meilisearch: Place
+) -> None:
+    async with sited(tmp_path, mongodb, meilisearch) as site:
+        await site.door.shut()
+        figures = await site.figures_arrive()
+        await site.told(RecommendationsReady, figures)
+        await site.names_what_is_missing("export", "search")
+        with pytest.raises(Busy):
+            await site.admin.search("femur")
+        job = await site.admin.finished_export((await site.admin.start_export("csv", statuses=["new"])).id)
+        assert job.state == "done"
+        await _stays_away(["ingest", "nlp", "recommender", "annotation"], site)
+        await site.door.open()
+        await site.drained(figures)
+
+        async def found() -> bool:
+            return (await site.admin.search("femur")).total == FIGURES
+
+        await until(found, what="all figures in the index")

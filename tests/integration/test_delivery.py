@@ -79,6 +79,7 @@ async def _left(engine: Engine) -> dict[str, Any]:
 
 async def _delivered(folder: Path, batches: Sequence[Sequence[Event]]) -> dict[str, Any]:
     async with embedded(folder, MODELS) as engine:
+        await engine.search.prepare()
         exporting = build_export(engine)
         subscriptions = [*build_annotation(engine).subscriptions, *exporting.subscriptions]
         for batch in batches:
@@ -107,6 +108,7 @@ async def _through_kafka(
 ) -> dict[str, Any]:
     """Delivered by a real bus of several partitions to handlers that are stopped and started again in between."""
     async with embedded(folder, MODELS) as engine:
+        await engine.search.prepare()
         publishing = await make()
         places = sorted(chance.randrange(len(events)) for _ in range(2))
         for start, end in zip([0, *places], [*places, len(events)], strict=True):

@@ -266,8 +266,26 @@ async def test_a_lost_index_is_filled_by_the_same_events_again(export: Running) 
     await export.tell(*events)
     before = await export.search(q="hippocampus")
     assert before["total"] == 1
-    await export.engine.search.clear()
+    await export.engine.search.remove(["f1"])
     await export.tell(*events)
+    assert await export.search(q="hippocampus") == before
+
+
+async def test_an_administrator_has_the_index_rebuilt_from_the_records(export: Running) -> None:
+    await export.tell(image_uploaded(), review_done())
+    before = await export.search(q="hippocampus")
+    await export.engine.search.remove(["f1"])
+    for method, role in (("POST", "service"), ("POST", "annotator"), ("GET", "reviewer")):
+        assert (await export.ask(role, method, "/api/v1/search/rebuild")).status_code == 403  # type: ignore[arg-type]
+    assert (await export.ask("administrator", "GET", "/api/v1/search/rebuild")).status_code == 404
+    answer = await export.ask("administrator", "POST", "/api/v1/search/rebuild")
+    assert (answer.status_code, answer.json()["state"]) == (202, "running")
+    async with asyncio.timeout(20):
+        while (state := (await export.ask("administrator", "GET", "/api/v1/search/rebuild")).json())[
+            "state"
+        ] == "running":
+            await asyncio.sleep(0.005)
+    assert (state["state"], state["figures"], state["problem"]) == ("done", 1, "")
     assert await export.search(q="hippocampus") == before
 
 

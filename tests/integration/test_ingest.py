@@ -25,7 +25,8 @@ from shared.errors import Erased, NotFound, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted, ImageUploaded
 from tests.support.embedded import embedded
-from tests.support.images import png
+from tests.support.images import bomb, png
+from tools import pictures
 
 ADMINISTRATOR = Caller(person="root", roles={DEFAULT_PROJECT: frozenset({"administrator"})})
 
@@ -434,6 +435,32 @@ async def test_an_archive_is_read_with_its_bad_rows_and_members_reported(world: 
     assert all(one["problem"] and one["remedy"] for one in told)
     (warning,) = [one for one in told if one["severity"] == "warning"]
     assert "color" in warning["problem"]
+
+
+async def test_an_archive_of_all_formats_goes_in_whole(world: World) -> None:
+    samples = [sample for sample in pictures.samples() if "pyramid" not in sample.title]
+    done = await world.finished(await world.archive(zipped(**{s.name: s.make() for s in samples})))
+    assert (done["created"], done["rejected"]) == (len(samples), 0), done
+    formats = {figure.picture.format for figure in await world.figures() if figure.picture}
+    assert formats == {"png", "jpeg", "tiff", "webp", "gif", "bmp", "jpeg2000", "dicom"}
+
+
+async def test_hostile_files_are_reported_once_and_the_others_go_in(world: World) -> None:
+    hostile = {
+        "bomb.png": bomb(),
+        "claims.jp2": b"\xff\x4f\xff\x51\0\x29\0\0" + b"\0\0\xff\xff" * 2 + bytes(8) + bytes(400),
+        "cut.jpg": next(s for s in pictures.samples() if s.title == "JPEG").make()[:5000],
+        "deflated.dcm": Path(str(get_testdata_file("image_dfl.dcm", download=False))).read_bytes(),
+        "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0",  # a directory whose next one is itself
+        "nested.zip": zipped(a_png=png(1)),
+        "page.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+    }
+    whole = {f"{letter}.png": png(number) for number, letter in enumerate("aglz")}
+    done = await world.finished(job := await world.archive(zipped(**hostile, **whole)))
+    assert (done["state"], done["created"], done["rejected"]) == ("done", len(whole), len(hostile)), done
+    told = await world.rejects(job)
+    assert sorted(one["file"] for one in told) == sorted(hostile)
+    assert all(one["problem"] and one["remedy"] for one in told)
 
 
 @pytest.mark.parametrize(

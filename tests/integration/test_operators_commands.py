@@ -18,7 +18,7 @@ from mitagger.cli.outcome import REFUSED, SOME_FAILED
 from shared.bus import topics
 from shared.events.image import ImageUploaded
 from shared.sqlite import Database
-from tests.support.servers import kafka, mongo
+from tests.support.servers import kafka, meilisearch, mongo
 
 Command = Callable[..., Result]
 
@@ -40,6 +40,8 @@ def distributed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongodb: str) -
         "BLOBS": f"file://{tmp_path / 'blobs'}",
         "KEY": secrets.token_hex(32),
     }
+    for setting, value in meilisearch.settings().items():
+        monkeypatch.setenv(setting, value)
     for setting, value in settings.items():
         monkeypatch.setenv(f"MITAGGER_{setting}", value)
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
@@ -86,7 +88,7 @@ def test_what_loses_records_is_refused_unless_it_is_allowed(
 def test_missing_indexes_are_planned_and_made(distributed: Command) -> None:
     plan = distributed("indexes", "plan")
     assert (plan.exit_code, "ingest.figures" in plan.stdout, "missing" in plan.stdout) == (SOME_FAILED, True, True)
-    assert distributed("indexes", "apply").stdout.endswith("indexes created.\n")
+    assert " indexes created.\n" in distributed("indexes", "apply").stdout
     assert distributed("indexes", "plan").exit_code == 0
     assert distributed("indexes", "apply").stdout == "No index was missing.\n"
 

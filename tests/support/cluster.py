@@ -1,4 +1,5 @@
-"""A process a service, on Kafka and MongoDB: what `tests.support.server.Server` is for one process."""
+"""A process a service, on Kafka, MongoDB and, where the environment names one, Meilisearch: what
+`tests.support.server.Server` is for one process."""
 
 import asyncio
 import os
@@ -17,6 +18,7 @@ from mitagger.cli.outcome import REFUSED
 from mitagger.client import AsyncClient
 from services.gateway.routes import SERVICES
 from tests.support.server import ROOT
+from tests.support.servers import meilisearch
 
 # Six interpreters start at once on two cores, and the recommender loads its vocabularies.
 START_SECONDS: Final = 120.0
@@ -39,7 +41,7 @@ class Cluster:
     ) -> None:
         """`instead`: a module that serves in place of `mitagger serve SERVICE`."""
         self.folder = folder
-        self._engines = {"MITAGGER_BUS": bus, "MITAGGER_DOCUMENTS": documents, **more}
+        self._engines = {"MITAGGER_BUS": bus, "MITAGGER_DOCUMENTS": documents, **meilisearch.settings(), **more}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         others = [f"{name}.{number}" for name, count in copies.items() for number in range(2, count + 1)]
         self.names = (*SERVICES, *others)

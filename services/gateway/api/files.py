@@ -35,7 +35,11 @@ _FIGURE_FORM: Final[dict[str, Any]] = {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "PNG, JPEG, TIFF or DICOM"},
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 or DICOM",
+                        },
                         "doi": {"type": "string", "description": "Of the article; or `collection`"},
                         "collection": {"type": "string", "description": "Name of a local collection; or `doi`"},
                         "label": {"type": "string"},

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import NAMES, page
+from bench.__main__ import NAMES, ON_REQUEST, page
 from bench.measure import Measurement, Report
 
 ROOT = Path(__file__).parents[3]
 
 
 SERVERS = ("chain", "scaling")  # those that need real ones
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("meilisearch")
+@pytest.mark.parametrize("name", ON_REQUEST)
+async def test_bench_on_request_prints_a_table_too(name: str, tmp_path: Path) -> None:
+    await test_bench_prints_a_table(name, tmp_path)
 
 
 @pytest.mark.timeout(120)
@@ -37,7 +44,7 @@ async def test_bench_prints_a_table(name: str, tmp_path: Path) -> None:
 
 def test_every_bench_is_run() -> None:
     written = {path.stem for path in (ROOT / "bench").glob("*.py") if "measure.main(" in path.read_text("utf-8")}
-    assert written - {"measure"} == set(NAMES)
+    assert written - {"measure"} == {*NAMES, *ON_REQUEST}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "command-line.md"
 WANTED = {
     "serve", "demo", "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup", "events tail",
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
-    "topics plan", "topics apply", "indexes plan", "indexes apply", "backup", "restore",
+    "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
 }  # fmt: skip
 
 runner = CliRunner()

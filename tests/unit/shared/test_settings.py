@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from shared import settings
 from shared.engine import opened
-from shared.errors import Invalid, Unsupported
+from shared.errors import Invalid
 from shared.settings import Settings, table
 from tests.support.embedded import embedded
 
@@ -64,7 +65,7 @@ async def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:
     [
         ({"bus": "kafka://127.0.0.1:9"}, Invalid),
         ({"documents": "mongodb://127.0.0.1:9"}, Invalid),
-        ({"search": "http://127.0.0.1:9"}, Unsupported),
+        ({"search": "meilisearch://127.0.0.1:9"}, Invalid),
         ({"bus": "kafka://127.0.0.1:9", "documents": "mongodb://127.0.0.1:9"}, Invalid),  # without a common key
     ],
 )
@@ -81,3 +82,16 @@ def test_a_key_may_come_in_a_file(tmp_path: Path) -> None:
     assert Settings(data=tmp_path, key_file=tmp_path / "secret").signing_key() == b"k" * 40
     with pytest.raises(Invalid, match="cannot be read"):
         Settings(data=tmp_path, key_file=tmp_path / "nowhere").signing_key()
+
+
+def test_a_file_among_the_secrets_is_a_setting_below_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    (tmp_path / "mitagger_key").write_text("k" * 40 + "\n")
+    (tmp_path / "mitagger_documents").write_text("mongodb://user:password@mongo/mitagger\n")
+    (tmp_path / "of_another_program").write_text("x")
+    assert Settings().signing_key() == b"k" * 40
+    assert Settings().documents == "mongodb://user:password@mongo/mitagger"
+    monkeypatch.setenv("MITAGGER_DOCUMENTS", "embedded")
+    assert Settings().documents == "embedded"

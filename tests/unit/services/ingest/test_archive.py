@@ -167,6 +167,40 @@ def test_a_bomb_is_refused_unopened_and_the_others_go_in(tmp_path: Path) -> None
         assert "100 times" in bundle.problems[0].message
 
 
+def test_a_bomb_of_members_that_share_their_bytes_is_refused_whole(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {f"{number:03}.png": os.urandom(3000) for number in range(20)})
+    content = bytearray(path.read_bytes())
+    place = 0
+    while (place := content.find(b"PK\x01\x02", place + 1)) > 0:
+        content[place + 42 : place + 46] = bytes(4)  # where the member begins: all at the first
+        content[place + 20 : place + 24] = struct.pack("<I", 50_000)
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match="overlap") as raised:
+        Zip(path)
+    assert raised.value.remedy
+
+
+def test_a_zip_in_a_zip_stays_closed(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", {"one.png": PNG}).read_bytes()
+    with Zip(make_zip(tmp_path / "a.zip", {"inner.zip": inner, "two.png": PNG})) as bundle:
+        found, problems = split(bundle)
+    assert [row.file for row in found] == ["two.png"]
+    assert [(p.file, p.remedy) for p in problems] == [("inner.zip", "Unpack it first.")]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "shift_jis", "gb18030"])
+def test_names_in_old_encodings_are_files_all_the_same(tmp_path: Path, encoding: str) -> None:
+    name = {"shift_jis": "図一", "gb18030": "图一"}.get(encoding, "schädel")
+    path = make_zip(tmp_path / "a.zip", {"X" * len(name.encode(encoding)) + ".png": PNG, "b.png": PNG})
+    content = path.read_bytes().replace(b"X" * len(name.encode(encoding)), name.encode(encoding))
+    path.write_bytes(content)
+    with Zip(path) as bundle:
+        found, problems = split(bundle)
+        assert (len(found), problems) == (2, [])
+        for row in found:
+            assert copy(bundle, row.file, io.BytesIO()) == len(PNG)
+
+
 def test_a_member_larger_than_it_says_is_damaged(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"one.png": bytes(5_000_000)})
     content = bytearray(path.read_bytes())

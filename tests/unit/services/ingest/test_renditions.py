@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
@@ -204,12 +202,12 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("head", "name"),
-    [(b"GIF89a", "GIF"), (b"RIFF1234WEBPVP8 ", "WebP"), (b"BM12345", "BMP"), (b"%PDF-1.7", "PDF"), (b"<svg x", "SVG")],
+    [(b"\xff\x0a\0\0", "JPEG XL"), (b"\0\0\0\x20ftypheic", "HEIF"), (b"%PDF-1.7", "PDF"), (b"<svg x", "SVG")],
 )
 def test_other_formats_are_named_with_those_that_are_read(head: bytes, name: str) -> None:
-    with pytest.raises(Unsupported, match=f"{name} is not supported") as raised:
+    with pytest.raises(Unsupported, match=f"{name}.* is not supported") as raised:
         sniff(head)
-    assert "PNG, JPEG, TIFF" in raised.value.remedy
+    assert "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 and DICOM" in raised.value.remedy
 
 
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
@@ -233,15 +231,15 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
         render(str(tmp_path / "a.png"), str(tmp_path))
 
 
+def test_what_claims_to_unpack_to_thousands_of_times_its_size_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_claiming(14_000, 14_000))
+    with pytest.raises(TooLarge, match="2,000 times is the most"):
+        render(str(tmp_path / "a.png"), str(tmp_path))
+
+
 def test_dicom_of_that_many_pixels_is_refused(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a.dcm", gradient(), Rows=65535, Columns=65535)
     with pytest.raises(TooLarge):
-        render(path, str(tmp_path))
-
-
-def test_tiff_of_floats_is_not_supported_yet(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.tif", gradient().astype(np.float32))
-    with pytest.raises(Unsupported, match="float"):
         render(path, str(tmp_path))
 
 
@@ -319,11 +317,11 @@ def test_only_whitelisted_code_values_leave_a_dicom(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["JPEG2000.dcm", "SC_rgb_jpeg.dcm", "MR_small_RLE.dcm", "image_dfl.dcm"])
-def test_compressed_dicom_is_not_supported_yet(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Unsupported, match="compressed as") as raised:
+@pytest.mark.parametrize("name", ["image_dfl.dcm"])
+def test_dicom_of_other_transfer_syntaxes_is_refused_with_those_that_are_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Unsupported, match="compressed as Deflated") as raised:
         render(str(get_testdata_file(name, download=False)), str(tmp_path))
-    assert "ncompressed" in raised.value.remedy
+    assert "JPEG 2000" in raised.value.remedy
 
 
 def test_a_deflated_dicom_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
@@ -346,35 +344,6 @@ def test_a_dicom_that_begins_like_a_tiff_is_a_dicom(tmp_path: Path) -> None:
     assert render(str(path), str(tmp_path)).format == "dicom"
 
 
-def samples() -> list[bytes]:
-    """One small file of each format, to be mutated."""
-    image = pyvips.Image.new_from_array(gradient(40, 50, 3))
-    deep = pyvips.Image.new_from_array(gradient(40, 50, top=4000))
-    files = [image.write_to_buffer(".png"), image.write_to_buffer(".jpg"), image.write_to_buffer(".tif")]
-    files += [deep.write_to_buffer(".tif", compression="lzw"), image.write_to_buffer(".tif", compression="jpeg")]
-    return [*files, Path(str(get_testdata_file("MR_small.dcm", download=False))).read_bytes()]
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    file=st.sampled_from(samples()),
-    changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=8),
-    kept=st.one_of(st.just(1.0), st.floats(0, 1)),
-)
-def test_damaged_files_end_in_renditions_or_a_clear_error(
-    tmp_path: Path, file: bytes, changes: list[tuple[float, int]], kept: float
-) -> None:
-    damaged = bytearray(file)
-    for place, value in changes:
-        damaged[int(place * len(damaged))] = value
-    (tmp_path / "a").write_bytes(damaged[: int(len(damaged) * kept)])
-    try:
-        rendered = render(str(tmp_path / "a"), str(tmp_path))
-    except Invalid:
-        return
-    assert max(seen(rendered.thumbnail.path).shape) <= 320
-
-
 async def test_in_a_worker_errors_arrive_with_their_remedy(tmp_path: Path) -> None:
     workers = Workers(1)
     rendered = await workers.run(render, save(tmp_path / "a.png", gradient()), str(tmp_path), timeout=30)
@@ -386,7 +355,8 @@ async def test_in_a_worker_errors_arrive_with_their_remedy(tmp_path: Path) -> No
 
 
 async def test_a_picture_that_needs_more_memory_than_a_worker_has_is_too_large(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(png_claiming(14_000, 14_000, colour=True, interlaced=True))  # 588 MB decoded
+    claim = png_claiming(14_000, 14_000, colour=True, interlaced=True)  # 588 MB decoded
+    (tmp_path / "a.png").write_bytes(claim + bytes(400_000))  # else it would be taken for a bomb
     with pytest.raises(TooLarge, match="MiB of memory") as raised:
         await Workers(1, memory=500 * 1024**2).run(render, str(tmp_path / "a.png"), str(tmp_path), timeout=30)
     assert raised.value.remedy

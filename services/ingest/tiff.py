@@ -1,0 +1,167 @@
+"""How a TIFF is built, by tifffile, and the few kinds of TIFF that libvips cannot decode. Runs in workers only.
+
+libvips decodes what it can: it streams. But it shows a page black, without an error, when its libtiff lacks the
+compression; and it takes all extra channels for transparency and each level of a pyramid for a page.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import tifffile
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
+
+from services.ingest.rendered import DISPLAY_SIDE, LARGEST_PICTURE, check_pixels, check_ratio, frames
+from services.ingest.tonemap import Pixels
+from shared.errors import Invalid, MitaggerError, Unsupported
+
+# What the libtiff in libvips' wheel decodes.
+_BY_LIBVIPS: Final = frozenset(
+    {
+        COMPRESSION.NONE, COMPRESSION.CCITTRLE, COMPRESSION.CCITT_T4, COMPRESSION.CCITT_T6, COMPRESSION.LZW,
+        COMPRESSION.JPEG, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.PACKBITS, COMPRESSION.WEBP,
+    }
+)  # fmt: skip
+_JPEG2000: Final = frozenset(
+    {
+        COMPRESSION.JPEG2000, COMPRESSION.APERIO_JP2000_YCBC, COMPRESSION.APERIO_JP2000_RGB, COMPRESSION.JPEG_2000_LOSSY
+    }
+)  # fmt: skip
+_PLAIN: Final = frozenset(
+    {COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.PACKBITS}
+)
+_LAB: Final = frozenset({PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB})
+READABLE: Final = "none, CCITT, LZW, deflate, PackBits, JPEG, JPEG 2000 and WebP"
+
+Level = tuple[int, int]  # page, and sub-IFD of it (-1: the page itself)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Of the picture to show: its size, the page or level of its pyramid to decode, how many pages there are.
+
+    `vips` says whether libvips decodes it; `unspecified` how many of its last channels mean nothing that is known.
+    """
+
+    width: int
+    height: int
+    level: Level
+    vips: bool
+    unspecified: int
+    frames: dict[str, str]
+
+
+def structure(path: str) -> Structure:
+    """Raises: Invalid when damaged, TooLarge, Unsupported."""
+    with _opened(path) as file:
+        level, first, count = _chosen(file)
+        check_pixels(level.imagewidth, level.imagelength)
+        decoded = level.imagewidth * level.imagelength * level.samplesperpixel * max(8, level.bitspersample) // 8
+        check_ratio(decoded, file.filehandle.size)
+        return Structure(
+            width=first.imagewidth,
+            height=first.imagelength,
+            level=_place(level),
+            vips=_by_libvips(level),
+            unspecified=sum(sample == EXTRASAMPLE.UNSPECIFIED for sample in level.extrasamples),
+            frames=frames(count),
+        )
+
+
+def pixels(path: str) -> tuple[Pixels, str]:
+    """Those of a picture that libvips cannot decode, and their colours: "grey", "rgb", or "lab" (floats).
+
+    Raises: Invalid when damaged.
+    """
+    with _opened(path) as file:
+        page = _chosen(file)[0]
+        found = np.asarray(page.asarray(maxworkers=1))
+        if page.planarconfig == 2 and found.ndim == 3:
+            found = np.moveaxis(found, 0, -1)
+        if page.photometric in _LAB:
+            return _lab(found, icc=page.photometric == PHOTOMETRIC.ICCLAB), "lab"
+        if page.compression == COMPRESSION.APERIO_JP2000_YCBC:
+            found = _rgb(found)
+        if page.photometric == PHOTOMETRIC.MINISWHITE:
+            found = np.iinfo(found.dtype).max - found if found.dtype.kind == "u" else -found
+    if found.dtype.kind in "iu" and found.itemsize == 8:  # which libvips has no format for
+        found = found.astype(np.float64)
+    return found, "rgb" if found.ndim == 3 and found.shape[2] >= 3 else "grey"
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """tifffile's errors as ours; it quotes what it reads in what it logs."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file
+    except (MitaggerError, MemoryError):
+        raise
+    except Exception as error:  # whatever it stumbles over in a hostile file
+        if re.search("unable to allocate", str(error), re.IGNORECASE):
+            raise MemoryError from None
+        raise Invalid(
+            f"The TIFF is damaged, incomplete or of a rare kind ({type(error).__name__} while it was read).",
+            remedy="Send it again; if that does not help, open and save it in an image program.",
+        ) from None
+
+
+def _chosen(file: Any) -> tuple[Any, Any, int]:
+    """The page to decode, the page it stands for, and how many there are beside it.
+
+    Of a pyramid that is the smallest level which still fills the display; its other levels are no pages, nor are a
+    slide scanner's label and overview.
+    """
+    first = file.pages.first
+    if first.imagewidth < 1 or first.imagelength < 1:
+        raise Invalid("The TIFF has no pixels.", remedy="Save it again in an image program.")
+    if max(first.imagewidth, first.imagelength) <= DISPLAY_SIDE:
+        return first, first, len(file.pages)
+    series = file.series[0]
+    if not series.is_pyramidal:
+        return first, first, len(file.pages)
+    levels = sorted((level.keyframe for level in series.levels), key=lambda level: level.imagewidth)
+    enough = next(level for level in levels if max(level.imagewidth, level.imagelength) >= DISPLAY_SIDE)
+    if enough.imagewidth * enough.imagelength > LARGEST_PICTURE and enough is not levels[0]:
+        enough = levels[levels.index(enough) - 1]
+    return enough, first, len(series.pages)
+
+
+def _place(page: Any) -> Level:
+    page_number, *below = page.treeindex
+    return page_number, below[0] if below else -1
+
+
+def _by_libvips(page: Any) -> bool:
+    """Raises Unsupported when tifffile is not to decode it either."""
+    compression, deep = page.compression, page.bitspersample == 64
+    lab8 = page.photometric in _LAB and page.bitspersample == 8
+    if compression in _BY_LIBVIPS and not deep and not lab8:
+        return True
+    if compression in _JPEG2000 or (compression in _PLAIN and (deep or lab8)):
+        return False
+    name = compression.name if isinstance(compression, COMPRESSION) else str(compression)
+    raise Unsupported(
+        f"A TIFF of {page.bitspersample} bits compressed as {name} is not supported.",
+        remedy=f"These compressions are: {READABLE}. Save it with one of them.",
+    )
+
+
+def _lab(stored: Pixels, *, icc: bool) -> Pixels:
+    """8 bits (TIFF 6.0 section 23; ICCLab: TIFF Technical Note 4) to L* 0..100, a* and b*."""
+    lightness = stored[..., :1].astype(np.float32) * (100 / 255)
+    colours = stored[..., 1:3].astype(np.float32) - 128 if icc else stored[..., 1:3].astype(np.int8).astype(np.float32)
+    return np.concatenate([lightness, colours], axis=-1)
+
+
+def _rgb(stored: Pixels) -> Pixels:
+    """YCbCr of 8 bits (ITU-R BT.601, full range), which Aperio's compression 33003 holds."""
+    y, cb, cr = np.moveaxis(stored.astype(np.float32), -1, 0)
+    cb, cr = cb - 128, cr - 128
+    colours = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1)
+    return np.clip(colours + 0.5, 0, 255).astype(np.uint8)
