@@ -13,11 +13,12 @@ from pydicom import Dataset, dcmread
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPEG2000TransferSyntaxes
 
 from services.ingest import dicom_frames
-from services.ingest.raster import Read, from_screen
-from services.ingest.rendered import check_pixels, check_ratio, frames
-from services.ingest.tonemap import Pixels, Screen, stretch, window
+from services.ingest.raster import Read, from_screen, shrunk
+from services.ingest.rendered import check_pixels, check_ratio, check_wavelet, frames
+from services.ingest.tonemap import Mask, Pixels, Screen, stretch, window
 from shared.errors import Invalid, MitaggerError, Unsupported
 
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
@@ -57,7 +58,7 @@ def read(path: str) -> Read:
             raise Invalid(
                 "This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform."
             )
-        _check(dataset, compressed=bool(decoder))
+        _check(dataset, decoder, wavelet=dataset.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes)
         # Compressed frames are found in the data element; of the others only the first is read from the file.
         source = dataset if decoder else path
         screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
@@ -70,7 +71,7 @@ def read(path: str) -> Read:
             f"The DICOM is damaged or incomplete ({type(error).__name__} while it was read).",
             remedy="Export it again from its archive, uncompressed.",
         ) from None
-    return from_screen(screen, technical(dataset))
+    return from_screen(screen, int(dataset.Columns), int(dataset.Rows), technical(dataset))
 
 
 def _quiet() -> None:
@@ -109,13 +110,15 @@ def _decoder(meta: Dataset) -> str:
     return decoder
 
 
-def _check(dataset: Dataset, *, compressed: bool) -> None:
+def _check(dataset: Dataset, decoder: str, *, wavelet: bool) -> None:
     """Before a pixel is decoded."""
     columns, rows = int(dataset.Columns), int(dataset.Rows)
     check_pixels(columns, rows)
-    if compressed:
+    if decoder:
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
         check_ratio(columns * rows * samples * bits // 8, len(dataset.PixelData))
+        if wavelet:
+            check_wavelet(columns * rows * samples)
     frames(int(dataset.get("NumberOfFrames") or 1))
     if int(dataset.get("TotalPixelMatrixColumns") or 0) > columns:
         raise Unsupported(
@@ -127,15 +130,21 @@ def _check(dataset: Dataset, *, compressed: bool) -> None:
 def _screen(pixels: Pixels, dataset: Dataset) -> Screen:
     photometric = str(dataset.PhotometricInterpretation)
     if photometric in _COLOUR:
-        return pixels.astype(np.uint8) if pixels.itemsize == 1 else stretch(pixels)
+        small = shrunk(pixels)
+        return small.astype(np.uint8) if small.itemsize == 1 else stretch(small)
     if photometric == _PALETTE:
-        return _byte(apply_color_lut(pixels, dataset)[..., :3])
+        return _byte(shrunk(apply_color_lut(pixels, dataset)[..., :3]))
     if photometric not in _GREY:
         raise Unsupported(
             "A DICOM of this photometric interpretation is not supported.",
             remedy=f"These are: {', '.join(sorted({*_GREY, *_COLOUR, _PALETTE}))}.",
         )
-    grey = _windowed(_rescaled(pixels, dataset), dataset, outside=_padding(pixels, dataset))
+    # Shrunk first, so that the tone mapping sees few pixels; a table's steps between stored values must stand.
+    outside = _padding(pixels, dataset)
+    if dataset.get("ModalityLUTSequence"):
+        grey = _windowed(shrunk(_rescaled(pixels, dataset), outside), dataset)
+    else:
+        grey = _windowed(_rescaled(shrunk(pixels, outside), dataset), dataset)
     return 255 - grey if photometric == "MONOCHROME1" else grey
 
 
@@ -149,25 +158,26 @@ def _rescaled(pixels: Pixels, dataset: Dataset) -> Pixels:
     return apply_modality_lut(pixels, _group(dataset, "PixelValueTransformationSequence"))
 
 
-def _padding(pixels: Pixels, dataset: Dataset) -> Any:
+def _padding(pixels: Pixels, dataset: Dataset) -> Mask | None:
     """Which pixels are none, but padding (PS3.3 C.7.5.1.1.2); None when none is."""
     first, last = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
     if not isinstance(first, int):
         return None
     low, high = sorted((first, last if isinstance(last, int) else first))
-    return (pixels >= low) & (pixels <= high)
+    outside: Mask = (pixels >= low) & (pixels <= high)
+    return outside if outside.any() else None
 
 
-def _windowed(values: Pixels, dataset: Dataset, *, outside: Any) -> Screen:
+def _windowed(values: Pixels, dataset: Dataset) -> Screen:
     """By the file's first VOI table or window (PS3.3 C.11.2); by percentiles when it has none that makes sense."""
     if dataset.get("VOILUTSequence"):
         bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])  # of the table, which fills them (PS3.3 C.11.2.1.1)
-        return window(apply_voi(np.rint(values).astype(np.int32), dataset), 2 ** (bits - 1), 2**bits)
+        return window(apply_voi(np.rint(np.nan_to_num(values)).astype(np.int32), dataset), 2 ** (bits - 1), 2**bits)
     group = _group(dataset, "FrameVOILUTSequence")
     centre, width = _first(group.get("WindowCenter")), _first(group.get("WindowWidth"))
     function = str(group.get("VOILUTFunction") or "LINEAR")
     if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-6):
-        return stretch(values, outside=outside)
+        return stretch(values, wide=int(dataset.BitsAllocated) > 16)
     return window(values, centre, width, function)
 
 
