@@ -5,6 +5,9 @@ No value of a file gets into an error message or a log: any element may hold a p
 
 import logging
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from pydicom import Dataset, dcmread
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEG2000TransferSyntaxes
+from pydicom.uid import UID, JPEG2000TransferSyntaxes
 
 from services.ingest import dicom_frames
 from services.ingest.raster import Read, from_screen, shrunk
@@ -24,6 +27,7 @@ from shared.errors import Invalid, MitaggerError, Unsupported
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})  # the last four become RGB
 _PALETTE = "PALETTE COLOR"
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 # Tags that say how the picture was made, none of them about whom, and what their values may look like
 # (PS3.5 6.2: CS is a code string; DS and IS are numbers, several divided by a backslash). Other values are dropped.
@@ -49,19 +53,9 @@ def read(path: str) -> Read:
     Raises: Invalid when damaged, truncated or without a picture, TooLarge, Unsupported for other transfer syntaxes,
     other kinds of pixels, and whole slides in tiles.
     """
-    _quiet()
     try:
-        # Before anything else is parsed: a deflated file would be inflated whole.
-        decoder = _decoder(read_file_meta_info(path))
-        dataset = dcmread(path, defer_size=1024)
-        if "PixelData" not in dataset:
-            raise Invalid(
-                "This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform."
-            )
-        _check(dataset, decoder, wavelet=dataset.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes)
-        # Compressed frames are found in the data element; of the others only the first is read from the file.
-        source = dataset if decoder else path
-        screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
+        with _quiet():
+            return _read(path)
     except (MitaggerError, MemoryError):
         raise
     except Exception as error:  # whatever pydicom stumbles over in a hostile file
@@ -71,13 +65,29 @@ def read(path: str) -> Read:
             f"The DICOM is damaged or incomplete ({type(error).__name__} while it was read).",
             remedy="Export it again from its archive, uncompressed.",
         ) from None
+
+
+def _read(path: str) -> Read:
+    # Before anything else is parsed: a deflated file would be inflated whole.
+    syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+    decoder = _decoder(syntax)
+    dataset = dcmread(path, defer_size=1024)
+    if not any(pixels in dataset for pixels in _PIXELS):
+        raise Invalid("This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform.")
+    _check(dataset, syntax, compressed=bool(decoder))
+    # Compressed frames are found in the data element; of the others only the first is read from the file.
+    source = dataset if decoder else path
+    screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
     return from_screen(screen, int(dataset.Columns), int(dataset.Rows), technical(dataset))
 
 
-def _quiet() -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
     """pydicom quotes values in what it logs and warns of."""
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def technical(dataset: Dataset) -> dict[str, str]:
@@ -97,9 +107,8 @@ def _many(value: Any) -> bool:
     return not isinstance(value, str) and hasattr(value, "__iter__")
 
 
-def _decoder(meta: Dataset) -> str:
+def _decoder(syntax: UID | None) -> str:
     """Who decodes the frames (`dicom_frames.plugin`)."""
-    syntax = meta.get("TransferSyntaxUID")
     decoder = dicom_frames.plugin(syntax) if syntax is not None else None
     if decoder is None:
         known = getattr(syntax, "name", "") if getattr(syntax, "is_transfer_syntax", False) else ""
@@ -110,14 +119,14 @@ def _decoder(meta: Dataset) -> str:
     return decoder
 
 
-def _check(dataset: Dataset, decoder: str, *, wavelet: bool) -> None:
+def _check(dataset: Dataset, syntax: UID, *, compressed: bool) -> None:
     """Before a pixel is decoded."""
     columns, rows = int(dataset.Columns), int(dataset.Rows)
     check_pixels(columns, rows)
-    if decoder:
+    if compressed:
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
         check_ratio(columns * rows * samples * bits // 8, len(dataset.PixelData))
-        if wavelet:
+        if syntax in JPEG2000TransferSyntaxes:
             check_wavelet(columns * rows * samples)
     frames(int(dataset.get("NumberOfFrames") or 1))
     if int(dataset.get("TotalPixelMatrixColumns") or 0) > columns:
