@@ -345,6 +345,8 @@ def dicom(pixels: Pixels, syntax: UID = ExplicitVRLittleEndian, frame: bytes | N
     dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
     for keyword, value in elements.items():
         setattr(dataset, keyword, value)
+    if dataset.PixelData is None:
+        del dataset.PixelData
     if "PixelPaddingValue" in dataset:
         dataset["PixelPaddingValue"].VR = "SS"
     if frame is not None:
@@ -437,7 +439,12 @@ def _dicom() -> tuple[Sample, ...]:
         pixels[:, :40] = -32000
         return dicom(pixels, PixelPaddingValue=-32000)
 
+    def floats() -> bytes:
+        values = (grey() / 255 * 0.003).astype("<f4").tobytes()
+        return dicom(deep().astype(np.uint32), PixelData=None, FloatPixelData=values)
+
     return (
+        Sample("DICOM of floats", ".dcm", floats, "grey", True),
         *(Sample(f"DICOM {n}", ".dcm", made(n), "colour" if "RGB" in n else "grey", True) for n in compressed),
         Sample("DICOM with sign, rescaled", ".dcm", signed, "grey", True),
         Sample("DICOM MONOCHROME1", ".dcm", inverted, "grey", True),

@@ -26,7 +26,7 @@ class Damaged(Exception):
 def jpeg(data: bytes, *, adobe: bool) -> Pixels:
     """Baseline, extended (8 and 12 bits), progressive and lossless (to 16 bits), as stored; with `adobe` what Adobe's
     marker says of the colours is undone. Raises Damaged."""
-    colours = None if adobe or channels(data) == 1 else "RGB" if channels(data) == 3 else "CMYK"
+    colours = None if adobe else {3: "RGB", 4: "CMYK"}.get(size(data)[2])
     return _decoded(imagecodecs.jpeg8_decode, data, colorspace=colours, outcolorspace=colours)
 
 
@@ -70,17 +70,15 @@ def has_adobe(data: bytes) -> bool:
     return any(marker == 0xEE and data[at : at + 5] == b"Adobe" for marker, at in _segments(data))
 
 
-def channels(data: bytes) -> int:
-    """Of a JPEG or JPEG-LS. Raises Damaged."""
-    return _frame(data)[2]
+def size(data: bytes) -> tuple[int, int, int]:
+    """Width, height and channels that a JPEG, JPEG-LS, JPEG 2000 or BMP claims (a palette counts as one).
 
-
-def size(data: bytes) -> tuple[int, int]:
-    """Width and height that a JPEG, JPEG-LS, JPEG 2000 or BMP claims. Raises Damaged."""
+    Raises: Damaged.
+    """
     if data.startswith(b"BM"):
         return _bmp_size(data)
     if data.startswith(b"\xff\xd8"):
-        return _frame(data)[:2]
+        return _frame(data)
     return _jpeg2000_size(data)
 
 
@@ -108,20 +106,20 @@ def _segments(data: bytes) -> Any:
             at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
 
 
-def _jpeg2000_size(data: bytes) -> tuple[int, int]:
+def _jpeg2000_size(data: bytes) -> tuple[int, int, int]:
     at = data.find(_CODESTREAM)
-    if at < 0 or at + 24 > len(data):
+    if at < 0 or at + 42 > len(data):
         raise Damaged("it has no codestream")
     right, bottom, left, top = struct.unpack_from(">4I", data, at + 8)
     if right <= left or bottom <= top:
         raise Damaged("it has no pixels")
-    return right - left, bottom - top
+    return right - left, bottom - top, int.from_bytes(data[at + 40 : at + 42], "big")
 
 
-def _bmp_size(data: bytes) -> tuple[int, int]:
-    if len(data) < 26 or int.from_bytes(data[14:18], "little") < 40:
+def _bmp_size(data: bytes) -> tuple[int, int, int]:
+    if len(data) < 30 or int.from_bytes(data[14:18], "little") < 40:
         raise Damaged("a BMP of OS/2")
     width, height = struct.unpack_from("<ii", data, 18)
     if width <= 0 or height == 0:
         raise Damaged("it has no pixels")
-    return width, abs(height)
+    return width, abs(height), max(1, int.from_bytes(data[28:30], "little") // 8)

@@ -5,6 +5,9 @@ No value of a file gets into an error message or a log: any element may hold a p
 
 import logging
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,16 +16,18 @@ from pydicom import Dataset, dcmread
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID, JPEG2000TransferSyntaxes
 
 from services.ingest import dicom_frames
-from services.ingest.raster import Read, from_screen
-from services.ingest.rendered import check_pixels, check_ratio, frames
-from services.ingest.tonemap import Pixels, Screen, stretch, window
+from services.ingest.raster import Read, from_screen, shrunk
+from services.ingest.rendered import check_pixels, check_ratio, check_wavelet, frames
+from services.ingest.tonemap import Mask, Pixels, Screen, stretch, window
 from shared.errors import Invalid, MitaggerError, Unsupported
 
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})  # the last four become RGB
 _PALETTE = "PALETTE COLOR"
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 # Tags that say how the picture was made, none of them about whom, and what their values may look like
 # (PS3.5 6.2: CS is a code string; DS and IS are numbers, several divided by a backslash). Other values are dropped.
@@ -48,19 +53,9 @@ def read(path: str) -> Read:
     Raises: Invalid when damaged, truncated or without a picture, TooLarge, Unsupported for other transfer syntaxes,
     other kinds of pixels, and whole slides in tiles.
     """
-    _quiet()
     try:
-        # Before anything else is parsed: a deflated file would be inflated whole.
-        decoder = _decoder(read_file_meta_info(path))
-        dataset = dcmread(path, defer_size=1024)
-        if "PixelData" not in dataset:
-            raise Invalid(
-                "This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform."
-            )
-        _check(dataset, compressed=bool(decoder))
-        # Compressed frames are found in the data element; of the others only the first is read from the file.
-        source = dataset if decoder else path
-        screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
+        with _quiet():
+            return _read(path)
     except (MitaggerError, MemoryError):
         raise
     except Exception as error:  # whatever pydicom stumbles over in a hostile file
@@ -70,13 +65,29 @@ def read(path: str) -> Read:
             f"The DICOM is damaged or incomplete ({type(error).__name__} while it was read).",
             remedy="Export it again from its archive, uncompressed.",
         ) from None
-    return from_screen(screen, technical(dataset))
 
 
-def _quiet() -> None:
+def _read(path: str) -> Read:
+    # Before anything else is parsed: a deflated file would be inflated whole.
+    syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+    decoder = _decoder(syntax)
+    dataset = dcmread(path, defer_size=1024)
+    if not any(pixels in dataset for pixels in _PIXELS):
+        raise Invalid("This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform.")
+    _check(dataset, syntax, compressed=bool(decoder))
+    # Compressed frames are found in the data element; of the others only the first is read from the file.
+    source = dataset if decoder else path
+    screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
+    return from_screen(screen, int(dataset.Columns), int(dataset.Rows), technical(dataset))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
     """pydicom quotes values in what it logs and warns of."""
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def technical(dataset: Dataset) -> dict[str, str]:
@@ -96,9 +107,8 @@ def _many(value: Any) -> bool:
     return not isinstance(value, str) and hasattr(value, "__iter__")
 
 
-def _decoder(meta: Dataset) -> str:
+def _decoder(syntax: UID | None) -> str:
     """Who decodes the frames (`dicom_frames.plugin`)."""
-    syntax = meta.get("TransferSyntaxUID")
     decoder = dicom_frames.plugin(syntax) if syntax is not None else None
     if decoder is None:
         known = getattr(syntax, "name", "") if getattr(syntax, "is_transfer_syntax", False) else ""
@@ -109,13 +119,15 @@ def _decoder(meta: Dataset) -> str:
     return decoder
 
 
-def _check(dataset: Dataset, *, compressed: bool) -> None:
+def _check(dataset: Dataset, syntax: UID, *, compressed: bool) -> None:
     """Before a pixel is decoded."""
     columns, rows = int(dataset.Columns), int(dataset.Rows)
     check_pixels(columns, rows)
     if compressed:
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
         check_ratio(columns * rows * samples * bits // 8, len(dataset.PixelData))
+        if syntax in JPEG2000TransferSyntaxes:
+            check_wavelet(columns * rows * samples)
     frames(int(dataset.get("NumberOfFrames") or 1))
     if int(dataset.get("TotalPixelMatrixColumns") or 0) > columns:
         raise Unsupported(
@@ -127,15 +139,21 @@ def _check(dataset: Dataset, *, compressed: bool) -> None:
 def _screen(pixels: Pixels, dataset: Dataset) -> Screen:
     photometric = str(dataset.PhotometricInterpretation)
     if photometric in _COLOUR:
-        return pixels.astype(np.uint8) if pixels.itemsize == 1 else stretch(pixels)
+        small = shrunk(pixels)
+        return small.astype(np.uint8) if small.itemsize == 1 else stretch(small)
     if photometric == _PALETTE:
-        return _byte(apply_color_lut(pixels, dataset)[..., :3])
+        return _byte(shrunk(apply_color_lut(pixels, dataset)[..., :3]))
     if photometric not in _GREY:
         raise Unsupported(
             "A DICOM of this photometric interpretation is not supported.",
             remedy=f"These are: {', '.join(sorted({*_GREY, *_COLOUR, _PALETTE}))}.",
         )
-    grey = _windowed(_rescaled(pixels, dataset), dataset, outside=_padding(pixels, dataset))
+    # Shrunk first, so that the tone mapping sees few pixels; a table's steps between stored values must stand.
+    outside = _padding(pixels, dataset)
+    if dataset.get("ModalityLUTSequence"):
+        grey = _windowed(shrunk(_rescaled(pixels, dataset), outside), dataset)
+    else:
+        grey = _windowed(_rescaled(shrunk(pixels, outside), dataset), dataset)
     return 255 - grey if photometric == "MONOCHROME1" else grey
 
 
@@ -149,25 +167,26 @@ def _rescaled(pixels: Pixels, dataset: Dataset) -> Pixels:
     return apply_modality_lut(pixels, _group(dataset, "PixelValueTransformationSequence"))
 
 
-def _padding(pixels: Pixels, dataset: Dataset) -> Any:
+def _padding(pixels: Pixels, dataset: Dataset) -> Mask | None:
     """Which pixels are none, but padding (PS3.3 C.7.5.1.1.2); None when none is."""
     first, last = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
     if not isinstance(first, int):
         return None
     low, high = sorted((first, last if isinstance(last, int) else first))
-    return (pixels >= low) & (pixels <= high)
+    outside: Mask = (pixels >= low) & (pixels <= high)
+    return outside if outside.any() else None
 
 
-def _windowed(values: Pixels, dataset: Dataset, *, outside: Any) -> Screen:
+def _windowed(values: Pixels, dataset: Dataset) -> Screen:
     """By the file's first VOI table or window (PS3.3 C.11.2); by percentiles when it has none that makes sense."""
     if dataset.get("VOILUTSequence"):
         bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])  # of the table, which fills them (PS3.3 C.11.2.1.1)
-        return window(apply_voi(np.rint(values).astype(np.int32), dataset), 2 ** (bits - 1), 2**bits)
+        return window(apply_voi(np.rint(np.nan_to_num(values)).astype(np.int32), dataset), 2 ** (bits - 1), 2**bits)
     group = _group(dataset, "FrameVOILUTSequence")
     centre, width = _first(group.get("WindowCenter")), _first(group.get("WindowWidth"))
     function = str(group.get("VOILUTFunction") or "LINEAR")
     if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-6):
-        return stretch(values, outside=outside)
+        return stretch(values, wide=int(dataset.BitsAllocated) > 16)
     return window(values, centre, width, function)
 
 

@@ -62,7 +62,7 @@ def plugin(syntax: UID) -> str | None:
 
 def decode(frame: bytes, runner: DecodeRunner) -> bytes:
     """Called by pydicom: the pixels of one frame, as stored, by pixel. Raises codecs.Damaged."""
-    if codecs.size(frame) != (runner.columns, runner.rows):
+    if codecs.size(frame) != (runner.columns, runner.rows, runner.samples_per_pixel):
         raise codecs.Damaged("its frame is of another size than it says")
     pixels = _pixels(frame, runner)
     samples = pixels.shape[2] if pixels.ndim == 3 else 1

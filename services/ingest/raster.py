@@ -25,9 +25,10 @@ from services.ingest.rendered import (
     Jpeg,
     check_pixels,
     check_ratio,
+    check_wavelet,
     frames,
 )
-from services.ingest.tonemap import Pixels, Screen, photograph, stretch
+from services.ingest.tonemap import Mask, Pixels, Screen, photograph, stretch
 from shared.errors import Invalid, MitaggerError, Unsupported
 
 _LOADERS = {
@@ -105,9 +106,11 @@ def _tiff(path: str) -> Read:
 def _decoded(path: str, kind: Format) -> Read:
     """By a codec that wants the whole file."""
     data = Path(path).read_bytes()
-    width, height = codecs.size(data)
+    width, height, channels = codecs.size(data)
     check_pixels(width, height)
-    check_ratio(width * height, len(data))
+    check_ratio(width * height * channels, len(data))
+    if kind == "jpeg2000":
+        check_wavelet(width * height * channels)
     pixels = codecs.bmp(data) if kind == "bmp" else codecs.jpeg2000(data)
     image = _coloured(pixels, "grey" if pixels.ndim == 2 or pixels.shape[2] < 3 else "rgb")
     return _upright(image, _shown(image, kind, path), {})
@@ -119,11 +122,22 @@ def _upright(image: Any, small: Any, technical: dict[str, str]) -> Read:
     return Read(small, width, height, technical)
 
 
-def from_screen(pixels: Screen, technical: dict[str, str]) -> Read:
-    """A picture from 8-bit pixels, (height, width) or (height, width, 3)."""
+def shrunk(pixels: Pixels, outside: Mask | None = None) -> Pixels:
+    """To DISPLAY_SIDE, (height, width) or (height, width, 3), as stored. With `outside` (height, width) as floats, of
+    which those are not numbers; their neighbours hold nothing of them."""
     _guard()
-    small = _image(_pixels(_shrink(_image(pixels))))
-    return Read(small, pixels.shape[1], pixels.shape[0], technical)
+    if pixels.dtype.itemsize == 8:
+        pixels = pixels.astype(np.float64)
+    image = _image(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
+    if outside is None:
+        return np.asarray(_pixels(_shrink(image)))
+    values, _ = _weighted(image, _image((~outside).astype(np.uint8) * 255))
+    return values.squeeze(axis=-1) if pixels.ndim == 2 else values
+
+
+def from_screen(pixels: Screen, width: int, height: int, technical: dict[str, str]) -> Read:
+    """A picture of `width` x `height` from 8-bit pixels already shrunk, (height, width) or (height, width, 3)."""
+    return Read(_image(pixels), width, height, technical)
 
 
 def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
@@ -199,8 +213,7 @@ def _photo(header: Any, image: Any = None) -> Any:
 
 def _sensor(image: Any, kind: Format) -> Any:
     """More than 8 bits: shrunk first, so that the tone mapping sees few pixels and the file is read once."""
-    there = None
-    colours = image
+    there, colours, wide = None, image, image.format in ("int", "uint", "float", "double")
     if image.hasalpha():
         colours, there = image.extract_band(0, n=image.bands - 1), image.extract_band(image.bands - 1) > 0
     elif image.format in ("float", "double"):
@@ -212,16 +225,22 @@ def _sensor(image: Any, kind: Format) -> Any:
     if there is None:
         pixels = _pixels(_shrink(colours))
         seen = photograph(pixels) if colours.bands == 3 else None
-        return _turned(stretch(pixels) if seen is None else seen, image)
-    # What is not there weighs nothing when pixels become fewer.
-    kept = there.ifthenelse(colours, 0).cast("double" if image.format == "double" else "float")
+        return _turned(stretch(pixels, wide=wide) if seen is None else seen, image)
+    values, outside = _weighted(colours, there)
+    levels = stretch(values, wide=wide)
+    if image.hasalpha():
+        levels[outside] = 255
+    return _turned(levels, image)
+
+
+def _weighted(colours: Any, there: Any) -> tuple[Pixels, Mask]:
+    """Shrunk, (height, width, channels) of floats; what is not there (0 in `there`, else 255) weighs nothing, and is no
+    number where it is most of a pixel. Which those are."""
+    kept = there.ifthenelse(colours, 0).cast("double" if colours.format in ("double", "int", "uint") else "float")
     together = _pixels(_shrink(kept.bandjoin((there / 255).cast(kept.format))))
     values, weight = together[..., :-1], together[..., -1:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        levels = stretch(np.where(weight > 0.5, values / weight, np.nan))
-    if image.hasalpha():
-        levels[weight[..., 0] <= 0.5] = 255
-    return _turned(levels, image)
+        return np.where(weight > 0.5, values / weight, np.nan), weight[..., 0] <= 0.5
 
 
 def _turned(levels: Screen, image: Any) -> Any:

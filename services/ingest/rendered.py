@@ -15,6 +15,7 @@ QUALITY = 90  # of the JPEGs; from 90 on libvips keeps the colour channels at fu
 # format that must be decoded whole (interlaced PNG, four bytes a pixel) then fits in a worker's memory.
 LARGEST_FILE = 512 * 1024**2  # bytes
 LARGEST_PICTURE = 200_000_000  # pixels
+LARGEST_WAVELET = 300_000_000  # samples of a JPEG 2000, each of which takes four bytes while it is decoded
 MOST_FRAMES = 100_000  # pages, slices or frames; only the first is decoded
 # Deflate shrinks to 1/1,032 at best, and a drawing on white by any other compression hardly further. What claims more
 # is a bomb, or so empty that nobody misses it; small ones can do no harm.
@@ -51,6 +52,16 @@ def check_pixels(width: int, height: int) -> None:
         raise TooLarge(
             f"The picture has {width} x {height} pixels; at most {LARGEST_PICTURE // 1_000_000} megapixels are read.",
             remedy="Send a smaller version of it.",
+        )
+
+
+def check_wavelet(samples: int) -> None:
+    """Raises TooLarge beyond LARGEST_WAVELET."""
+    if samples > LARGEST_WAVELET:
+        raise TooLarge(
+            f"A JPEG 2000 of {samples // 1_000_000} million samples is too large to be decoded at once;"
+            f" {LARGEST_WAVELET // 1_000_000} million is the most.",
+            remedy="Send a smaller version of it, or a tiled TIFF.",
         )
 
 

@@ -17,34 +17,28 @@ CLIPPED = 0.1  # per cent
 SAMPLED = 1_000_000  # pixels at most, evenly spaced, are sorted for the percentiles
 
 
-def stretch(pixels: Pixels, *, outside: Mask | None = None) -> Screen:
+def stretch(pixels: Pixels, *, wide: bool = False) -> Screen:
     """Spread what lies between the percentiles CLIPPED and 100 - CLIPPED over 0..255, all channels alike.
 
     For pixels that say nothing of how to show them: 16 and 32 bits, floats, DICOM without a window. Evenly, except for
-    32 and 64 bits whose middle half would fall into one grey (spectra, energies): by asinh, as astronomers do (Lupton
-    et al. 1999, doi:10.1086/301004), softened at that half's width. A picture of one value becomes mid-grey. Pixels
-    that are not finite, or `outside` (height, width), do not count and become black.
+    `wide` ones (of more than 16 bits) of which half would fall into the darkest grey (spectra, energies): by asinh, as
+    astronomers do (Lupton et al. 1999, doi:10.1086/301004), softened at the median. A picture of one value becomes
+    mid-grey. Pixels that are not finite do not count and become black.
     """
     step = math.ceil(math.sqrt(pixels.shape[0] * pixels.shape[1] / SAMPLED))
-    counted, outside = pixels[::step, ::step], None if outside is None or outside.all() else outside
-    if outside is not None:
-        counted = counted[~outside[::step, ::step]]
-    if pixels.dtype.kind == "f":
-        counted = counted[np.isfinite(counted)]
+    counted = _finite(pixels[::step, ::step])
     if counted.size == 0:  # none of the sample counts
         return np.zeros(pixels.shape, np.uint8)
-    low, lower, upper, high = map(float, np.percentile(counted, (CLIPPED, 25, 75, 100 - CLIPPED)))
+    low, median, high = map(float, np.percentile(counted, (CLIPPED, 50, 100 - CLIPPED)))
     if low == high:  # nearly all is one value; the rest is all there is to see
-        low, high = _ends(pixels, outside)
+        low, high = _ends(pixels)
     if low == high:
         levels = np.full(pixels.shape, 128, np.uint8)
-    elif pixels.itemsize >= 4 and 0 < upper - lower < (high - low) / 256:
-        softened: NDArray[Any] = np.arcsinh((pixels.astype(np.float64) - low) / (upper - lower))
-        levels = _levels(softened / math.asinh((high - low) / (upper - lower)))
+    elif wide and 0 < median - low < (high - low) / 256:
+        softened: NDArray[Any] = np.arcsinh((pixels.astype(np.float64) - low) / (median - low))
+        levels = _levels(softened / math.asinh((high - low) / (median - low)))
     else:
         levels = _levels(_unit(pixels, low, high))
-    if outside is not None:
-        levels[outside] = 0
     if pixels.dtype.kind == "f":
         levels[~np.isfinite(pixels)] = 0
     return levels
@@ -58,10 +52,12 @@ def photograph(pixels: Pixels) -> Screen | None:
     return (pixels >> 8).astype(np.uint8)
 
 
-def _ends(pixels: Pixels, outside: Mask | None) -> tuple[float, float]:
-    counted = pixels if outside is None else pixels[~outside]
-    if pixels.dtype.kind == "f":
-        counted = counted[np.isfinite(counted)]
+def _finite(pixels: Pixels) -> Pixels:
+    return pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+
+
+def _ends(pixels: Pixels) -> tuple[float, float]:
+    counted = _finite(pixels)
     return float(counted.min()), float(counted.max())
 
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,31 @@ def test_a_frame_of_another_size_than_its_dicom_says_is_refused(tmp_path: Path) 
     content = pictures.dicom(pictures.grey(), pictures.JPEGLosslessSV1, frame)
     with pytest.raises(Invalid, match="damaged"):
         shown(tmp_path, content)
+
+
+@pytest.mark.parametrize("part", [1.0, 0.9])
+def test_nothing_of_a_dicom_is_said_on_the_way(
+    tmp_path: Path, part: float, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = bytes(imagecodecs.jpeg8_encode(pictures.grey(), lossless=True, predictor=1))
+    names = {
+        "PatientName": "SENTINEL^A",
+        "PatientBirthDate": "SENTINEL",
+        "PatientAge": "SENTINEL",
+        "PatientID": "SENTINEL",
+    }
+    content = pictures.dicom(pictures.grey(), pictures.JPEGLosslessSV1, frame[: int(len(frame) * part)], **names)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        if part == 1:
+            shown(tmp_path, content)
+        else:
+            with pytest.raises(Invalid) as refused:
+                shown(tmp_path, content)
+            assert "SENTINEL" not in str(refused.value)
+    said = [*capfd.readouterr(), caplog.text, *(str(warning.message) for warning in warned)]
+    assert not any("SENTINEL" in what for what in said)
+    assert said[:3] == ["", "", ""]
 
 
 def test_more_frames_than_anyone_needs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
