@@ -1,0 +1,99 @@
+"""How likely a name that was found means the concept: a logistic function of what is known of name and concept.
+
+Every feature is general: scope, rule, frequency, ambiguity, case; none names a concept. Their weights are data
+(`weights.json`, written by `python -m tools.quality.fit`); docs/decisions/0017 says where they come from.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from shared.vocabulary.artefact import Entry, Vocabularies
+from shared.vocabulary.source import SCOPES
+from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, RULES
+from shared.vocabulary.words import fold, words
+
+FAMILIES: Final = ("GO", "CL", "UBERON", "SO", "CHEBI", "MONDO")
+# UBERON took these identifiers over from ontologies of fish and amphibia (TAO, AAO, ZFA; its own documentation).
+_OF_FISH: Final = ("UBERON:2", "UBERON:3", "UBERON:4")
+_BEGINNING: Final = 4  # letters by which two words may be one: "apoptosis", "apoptotic"
+
+Features = Mapping[str, float]
+
+
+def features(vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], surface: str) -> Features:
+    """What speaks for `entry` where `surface` was found; `rivals` are the entries of its key and ontology, itself too."""
+    concept = vocabularies.concept(entry.concept)
+    name, scope = vocabularies.name(entry.name)
+    family = concept.curie.partition(":")[0]
+    family = family if family in FAMILIES else "other"
+    rule = RULES[entry.rule]
+    kind = scope if entry.rule == AS_NAMED else rule
+    said = _stems(surface)
+    label = _stems(concept.label)
+    shared = len(said & label)
+    others = {rival.concept for rival in rivals} - {entry.concept}
+    found = {
+        "bias": 1.0,
+        f"kind {kind}": 1.0,
+        f"family {family}": 1.0,
+        f"{family} {'preferred' if kind == 'LABEL' else 'derived' if rule == 'derived' else 'other name'}": 1.0,
+        "rivals": math.log1p(len(others)),
+        "used": min(1.5, math.log1p(int(vocabularies.concept_used[entry.concept])) / 4),
+        "frequent": max(0.0, entry.zipf - 3.0),
+        "words": min(3, len(said)) - 1.0,
+    }
+    if entry.rule != AS_NAMED:
+        found[f"varied {scope}"] = 1.0
+    if kind != "LABEL":
+        found["in label"] = shared / max(1, len(said))
+        found["of label"] = shared / max(1, len(label))
+        found["frequent other name"] = max(0.0, entry.zipf - 3.0)
+        if min((_rank(vocabularies, rival) for rival in rivals if rival.concept != entry.concept), default=99) < _rank(
+            vocabularies, entry
+        ):
+            found["better rival"] = 1.0
+    if entry.said and entry.rule != ABBREVIATED:
+        found["acronym"] = 1.0
+        found[f"acronym {family}"] = 1.0
+        if scope == "LABEL":
+            found["acronym preferred"] = 1.0
+    letters = sum(map(str.isalpha, surface))
+    if letters <= 3:
+        found["short"] = 1.0
+    if letters > 1 and surface.isupper() and not entry.said and not name.isupper():
+        found["shouted"] = 1.0
+    if concept.curie.startswith(_OF_FISH):
+        found["of fish"] = 1.0
+    if any(map(str.isdigit, surface)):
+        found["digits"] = 1.0
+    if len(concept.label) < len(name):
+        found["shorter label"] = 1.0
+    return found
+
+
+def _rank(vocabularies: Vocabularies, entry: Entry) -> int:
+    """The best first: names by scope, then variants by the scope of theirs."""
+    scope = SCOPES.index(vocabularies.name(entry.name)[1])
+    return scope if entry.rule in (AS_NAMED, CONVENTION) else len(SCOPES) + scope
+
+
+def _stems(text: str) -> set[str]:
+    return {fold(word.group())[:_BEGINNING] for word in words(text)} - {"", "of"}
+
+
+@cache
+def weights(name: str) -> Mapping[str, float]:
+    """The weights `learned` from annotated legends, or those `stated` by hand from what scopes promise."""
+    table: dict[str, dict[str, float]] = json.loads(
+        (files("services.recommender") / "weights.json").read_text(encoding="utf-8")
+    )
+    return table[name]
+
+
+def probability(found: Features, by: Mapping[str, float]) -> float:
+    """Between 0 and 1. A feature without a weight says nothing."""
+    return 1 / (1 + math.exp(-sum(by.get(name, 0.0) * value for name, value in found.items())))
