@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from services.recommender.annotator import Annotation
 from services.recommender.profiles import TAGGING, Profile
-from services.recommender.scoring import features, probability, weights
+from services.recommender.scoring import features, preferred, probability, weights
 from services.recommender.stretches import Stretches
 from shared.events.legend import Abbreviation, Analysis, Assertion
 from shared.events.recommendation import Match
@@ -107,9 +107,16 @@ class LocalAnnotator:
             ):
                 by_ontology.setdefault(concept.ontology, []).append(entry)
         senses = []
-        for rivals in by_ontology.values():
+        preferring = preferred(self._vocabularies, self._vocabularies.entries(key))
+        for ontology, rivals in by_ontology.items():
+            elsewhere = bool(preferring - {ontology})
             scored = [
-                (probability(features(self._vocabularies, entry, rivals, surface), self._weights), entry)
+                (
+                    probability(
+                        features(self._vocabularies, entry, rivals, surface, elsewhere=elsewhere), self._weights
+                    ),
+                    entry,
+                )
                 for entry in rivals
             ]
             best = max(score for score, _ in scored)

@@ -13,7 +13,7 @@ from typing import Final
 
 from shared.vocabulary.artefact import Entry, Vocabularies
 from shared.vocabulary.source import SCOPES
-from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, RULES
+from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, DERIVED, RULES
 from shared.vocabulary.words import fold, words
 
 FAMILIES: Final = ("GO", "CL", "UBERON", "SO", "CHEBI", "MONDO")
@@ -24,8 +24,11 @@ _BEGINNING: Final = 4  # letters by which two words may be one: "apoptosis", "ap
 Features = Mapping[str, float]
 
 
-def features(vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], surface: str) -> Features:
-    """What speaks for `entry` where `surface` was found; `rivals` are the entries of its key and ontology, itself too."""
+def features(
+    vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], surface: str, *, elsewhere: bool
+) -> Features:
+    """What speaks for `entry` where `surface` was found. `rivals` are the entries of its key and ontology, itself too;
+    `elsewhere` says whether another ontology prefers the name, or an adjective of it, for one of its concepts."""
     concept = vocabularies.concept(entry.concept)
     name, scope = vocabularies.name(entry.name)
     family = concept.curie.partition(":")[0]
@@ -40,18 +43,25 @@ def features(vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], 
         "bias": 1.0,
         f"kind {kind}": 1.0,
         f"family {family}": 1.0,
-        f"{family} {'preferred' if kind == 'LABEL' else 'derived' if rule == 'derived' else 'other name'}": 1.0,
+        f"{family} {kind}": 1.0,
         "rivals": math.log1p(len(others)),
         "used": min(1.5, math.log1p(int(vocabularies.concept_used[entry.concept])) / 4),
         "frequent": max(0.0, entry.zipf - 3.0),
         "words": min(3, len(said)) - 1.0,
     }
+    found[f"frequent {family}"] = max(0.0, entry.zipf - 3.0)
+    if surface.casefold() == name.casefold():
+        found["exactly"] = 1.0
+    if elsewhere:
+        found["elsewhere"] = 1.0
+        found[f"elsewhere {family}"] = 1.0
     if entry.rule != AS_NAMED:
         found[f"varied {scope}"] = 1.0
     if kind != "LABEL":
         found["in label"] = shared / max(1, len(said))
         found["of label"] = shared / max(1, len(label))
         found["frequent other name"] = max(0.0, entry.zipf - 3.0)
+        found["words of other name"] = min(3, len(said)) - 1.0
         if min((_rank(vocabularies, rival) for rival in rivals if rival.concept != entry.concept), default=99) < _rank(
             vocabularies, entry
         ):
@@ -73,6 +83,15 @@ def features(vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], 
     if len(concept.label) < len(name):
         found["shorter label"] = 1.0
     return found
+
+
+def preferred(vocabularies: Vocabularies, entries: Sequence[Entry]) -> set[str]:
+    """The ontologies that have the name, or what it is an adjective of, as a preferred name."""
+    return {
+        vocabularies.concept(entry.concept).ontology
+        for entry in entries
+        if entry.rule in (AS_NAMED, DERIVED) and vocabularies.name(entry.name)[1] == "LABEL"
+    }
 
 
 def _rank(vocabularies: Vocabularies, entry: Entry) -> int:

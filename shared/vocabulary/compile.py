@@ -48,6 +48,8 @@ LONGEST_COUNTED = 6  # words; names within names are counted up to this length
 
 NO_AXIS = len(AXES)
 
+_CONNECTING = frozenset({"of", "and", "or", "to", "in", "by", "with", "from", "for", "at", "via", "as", "on"})
+
 _MADE_BY = (
     *("compile.py", "words.py", "source.py", "variants.py", "axes.json"),
     *("derivations.tsv", "abbreviations.tsv", "conventions.tsv"),
@@ -227,6 +229,9 @@ class _Entries:
         if not normal or normal in self._seen or len(normal) > LONGEST_KEY:
             return
         self._seen.add(normal)
+        said = normal.split(" ")
+        if said[0] in _CONNECTING or said[-2] in _CONNECTING:
+            return
         zipf = self._frequent.most(text, normal)
         if rule not in (ABBREVIATED, CONVENTION) and (_TINY.fullmatch(text) or zipf > HIGH_FREQUENCY_VARIANT):
             return

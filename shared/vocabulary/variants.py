@@ -74,7 +74,7 @@ _VERBS: Final = (
 _UNSAID_LAST: Final = {
     "CL": ("cell", "neuron", "lineage cell", "fated cell"),
     "UBERON": ("tissue", "element", "bone", "gland", "cartilage", "organ", "structure", "muscle", "artery", "region"),
-    "GO": ("process", "pathway", "signaling pathway", "complex", "part of cell", "at meiosis"),
+    "GO": ("process", "pathway", "signaling pathway", "part of cell", "at meiosis"),
     "SO": ("site", "element", "region", "sequence", "variant"),
     "CHEBI": ("atom", "dye", "molecular entity"),
     "MONDO": ("disease", "disorder", "syndrome", "mellitus"),

@@ -2,7 +2,7 @@
 
 A word is a run of letters and digits, a Greek letter, or any other sign alone; white space, hyphens, dashes and
 underscores only part words, so "T-cell" equals "T cell". Each word is folded: case, diacritics and compatibility forms
-go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular. Matches begin and end with
+go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular; "the" goes. Matches begin and end with
 words, so that whatever folding does to their insides, offsets stay those of the original text.
 """
 
@@ -54,6 +54,9 @@ _IRREGULAR = {
 }
 
 
+_LIGATURE = 6  # letters of the shortest word whose "ae" and "oe" are one with "e"
+
+
 def words(text: str) -> Iterator[re.Match[str]]:
     """The words of a text in order, as matches: `.group()`, `.span()` in code points."""
     return _WORD.finditer(text)
@@ -66,7 +69,11 @@ def fold(word: str) -> str:
     plain = _IRREGULAR.get(plain, plain)
     if not plain.isalpha():
         return plain
-    return _ended(_ended(plain, _ENGLISH), _CLASSICAL)
+    if plain == "the":
+        return ""
+    plain = _ended(_ended(plain, _ENGLISH), _CLASSICAL)
+    # British and American spelling: "haematoxylin", "oesophagus".
+    return plain.replace("ae", "e").replace("oe", "e") if len(plain) >= _LIGATURE and "e" in plain else plain
 
 
 def _ended(word: str, rules: Iterable[tuple[str, str, int]]) -> str:

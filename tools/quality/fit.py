@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 import services.recommender
-from services.recommender.scoring import Features, features, weights
+from services.recommender.scoring import Features, features, preferred, weights
 from shared.vocabulary.artefact import Entry, Vocabularies, in_own_case
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, corpus, vocabularies
 
@@ -33,13 +33,17 @@ def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> I
             for entry in loaded.entries(key):
                 if not entry.said or in_own_case(text[start:end], entry.said):
                     by_ontology.setdefault(loaded.concept(entry.concept).ontology, []).append(entry)
+            preferring = preferred(loaded, loaded.entries(key))
             for ontology, rivals in by_ontology.items():
                 if any(a <= start and end <= b and (a, b) != (start, end) for _, (a, b) in right[ontology]):
                     continue
                 for entry in rivals:
                     curie = loaded.concept(entry.concept).curie
                     if curie not in data.excluded[ontology]:
-                        yield features(loaded, entry, rivals, text[start:end]), (curie, (start, end)) in right[ontology]
+                        found = features(
+                            loaded, entry, rivals, text[start:end], elsewhere=bool(preferring - {ontology})
+                        )
+                        yield found, (curie, (start, end)) in right[ontology]
 
 
 def fit(given: Sequence[Example], penalty: float = PENALTY) -> Mapping[str, float]:
