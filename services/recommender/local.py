@@ -5,6 +5,7 @@ are likely enough (`scoring`); of these, in each ontology, the longest of those 
 ontologies stay. An abbreviation that the legend defines means what its long form means, wherever it stands.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 
 from services.recommender.annotator import Annotation
 from services.recommender.profiles import TAGGING, Profile
-from services.recommender.scoring import features, preferred, probability, weights
+from services.recommender.scoring import besides, features, preferred, probability, weights
 from services.recommender.stretches import Stretches
 from shared.events.legend import Abbreviation, Analysis, Assertion
 from shared.events.recommendation import Match
@@ -24,6 +25,16 @@ VERSION = "2"  # raise it when the same text and vocabularies give other annotat
 
 # An abbreviation is as good as its long form, less the risk that it was paired with the wrong words.
 ABBREVIATED: Final = 0.95
+
+
+# Of figures, not of what they show: nothing within these is a name. A capital form with a number behind a hyphen is a
+# gene's or a product's ("PGC-1", "SB-431542"), not what the form alone abbreviates.
+_NO_NAME: Final = re.compile(
+    r"(?i:\bscale[\s-]+bars?\b|\b(?:control|treatment|age|experimental|study|patient)[\s-]groups?\b"
+    r"|\b(?:original|final)\s+magnifications?\b)|\b[A-Z]{2,5}(?=-\d)"
+    r"|(?i:\b(?:double|single)[\s-](?:mutant|knockout|knock-out|transgenic|heterozygo\w+|homozygo\w+|label\w*|stain\w*"
+    r"|immuno\w+|positive|headed|arrow\w*|asterisk\w*|blind\w*|tagged|copy|cells?)\b)",
+)
 
 
 class _Sense(NamedTuple):
@@ -90,7 +101,10 @@ class LocalAnnotator:
         ]
 
     def _likely(self, text: str) -> Iterator[_Mention]:
+        fixed = Stretches[str](("", one.start(), one.end()) for one in _NO_NAME.finditer(text))
         for start, end, key in self._vocabularies.hits(text):
+            if fixed.around(start, end):
+                continue
             for concept, name, scope, rule, score in self._senses(key, text[start:end]):
                 yield _Mention(start, end, concept, name, scope, rule, score)
 
@@ -109,7 +123,7 @@ class LocalAnnotator:
         senses = []
         preferring = preferred(self._vocabularies, self._vocabularies.entries(key))
         for ontology, rivals in by_ontology.items():
-            elsewhere = bool(preferring - {ontology})
+            elsewhere = besides(preferring, ontology)
             scored = [
                 (
                     probability(

@@ -25,16 +25,17 @@ Features = Mapping[str, float]
 
 
 def features(
-    vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], surface: str, *, elsewhere: bool
+    vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], surface: str, *, elsewhere: float | None
 ) -> Features:
     """What speaks for `entry` where `surface` was found. `rivals` are the entries of its key and ontology, itself too;
-    `elsewhere` says whether another ontology prefers the name, or an adjective of it, for one of its concepts."""
+    `elsewhere` is the usage of the concept for which another ontology prefers the name, or its noun, if one does."""
     concept = vocabularies.concept(entry.concept)
     name, scope = vocabularies.name(entry.name)
     family = concept.curie.partition(":")[0]
     family = family if family in FAMILIES else "other"
     rule = RULES[entry.rule]
     kind = scope if entry.rule == AS_NAMED else rule
+    used, frequent = usage(vocabularies, entry), max(0.0, entry.zipf - 3.0)
     said = _stems(surface)
     label = _stems(concept.label)
     shared = len(said & label)
@@ -45,22 +46,25 @@ def features(
         f"family {family}": 1.0,
         f"{family} {kind}": 1.0,
         "rivals": math.log1p(len(others)),
-        "used": min(1.5, math.log1p(int(vocabularies.concept_used[entry.concept])) / 4),
-        "frequent": max(0.0, entry.zipf - 3.0),
+        "used": used,
+        f"used {family}": used,
+        "frequent": frequent,
+        "used though frequent": used * frequent,
         "words": min(3, len(said)) - 1.0,
     }
-    found[f"frequent {family}"] = max(0.0, entry.zipf - 3.0)
+    found[f"frequent {family}"] = frequent
     if surface.casefold() == name.casefold():
         found["exactly"] = 1.0
-    if elsewhere:
+    if elsewhere is not None:
         found["elsewhere"] = 1.0
         found[f"elsewhere {family}"] = 1.0
+        found["more used elsewhere"] = elsewhere - used
     if entry.rule != AS_NAMED:
         found[f"varied {scope}"] = 1.0
     if kind != "LABEL":
         found["in label"] = shared / max(1, len(said))
         found["of label"] = shared / max(1, len(label))
-        found["frequent other name"] = max(0.0, entry.zipf - 3.0)
+        found["frequent other name"] = frequent
         found["words of other name"] = min(3, len(said)) - 1.0
         if min((_rank(vocabularies, rival) for rival in rivals if rival.concept != entry.concept), default=99) < _rank(
             vocabularies, entry
@@ -85,13 +89,24 @@ def features(
     return found
 
 
-def preferred(vocabularies: Vocabularies, entries: Sequence[Entry]) -> set[str]:
-    """The ontologies that have the name, or what it is an adjective of, as a preferred name."""
-    return {
-        vocabularies.concept(entry.concept).ontology
-        for entry in entries
-        if entry.rule in (AS_NAMED, DERIVED) and vocabularies.name(entry.name)[1] == "LABEL"
-    }
+def usage(vocabularies: Vocabularies, entry: Entry) -> float:
+    """How general the concept is: 0 where no other name of its vocabulary has its own as a part, 1.5 for the most used."""
+    return min(1.5, math.log1p(int(vocabularies.concept_used[entry.concept])) / 4)
+
+
+def preferred(vocabularies: Vocabularies, entries: Sequence[Entry]) -> dict[str, float]:
+    """The ontologies that have the name, or what it is an adjective of, as a preferred name, and the concept's usage."""
+    found: dict[str, float] = {}
+    for entry in entries:
+        if entry.rule in (AS_NAMED, DERIVED) and vocabularies.name(entry.name)[1] == "LABEL":
+            ontology = vocabularies.concept(entry.concept).ontology
+            found[ontology] = max(found.get(ontology, 0.0), usage(vocabularies, entry))
+    return found
+
+
+def besides(found: Mapping[str, float], ontology: str) -> float | None:
+    """The highest usage in other ontologies."""
+    return max((used for other, used in found.items() if other != ontology), default=None)
 
 
 def _rank(vocabularies: Vocabularies, entry: Entry) -> int:

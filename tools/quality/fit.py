@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 import services.recommender
-from services.recommender.scoring import Features, features, preferred, weights
+from services.recommender.scoring import Features, besides, features, preferred, weights
 from shared.vocabulary.artefact import Entry, Vocabularies, in_own_case
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, corpus, vocabularies
 
@@ -41,7 +41,7 @@ def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> I
                     curie = loaded.concept(entry.concept).curie
                     if curie not in data.excluded[ontology]:
                         found = features(
-                            loaded, entry, rivals, text[start:end], elsewhere=bool(preferring - {ontology})
+                            loaded, entry, rivals, text[start:end], elsewhere=besides(preferring, ontology)
                         )
                         yield found, (curie, (start, end)) in right[ontology]
 
