@@ -23,6 +23,9 @@ def _generic() -> frozenset[str]:
     return frozenset(line.partition("\t")[0] for line in lines[1:])
 
 
-TAGGING: Final = Profile("tagging", threshold=0.35, hidden=_generic())
-CORPUS: Final = Profile("corpus", threshold=0.35, conventions=True)
+# The corpus annotates what these are made of: "genomic" of genomic DNA, "embryonic" of an embryonic stage.
+_IN_PARTS: Final = frozenset({"SO:0000991", "UBERON:0000068"})
+
+TAGGING: Final = Profile("tagging", threshold=0.4, hidden=_generic())
+CORPUS: Final = Profile("corpus", threshold=0.4, conventions=True, hidden=_IN_PARTS)
 PROFILES: Final = {profile.name: profile for profile in (TAGGING, CORPUS)}

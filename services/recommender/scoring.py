@@ -32,7 +32,8 @@ def features(
     concept = vocabularies.concept(entry.concept)
     name, scope = vocabularies.name(entry.name)
     family = concept.curie.partition(":")[0]
-    family = family if family in FAMILIES else "other"
+    # A common abbreviation is as good in every family; a convention belongs to one concept.
+    family = family if family in FAMILIES and entry.rule not in (ABBREVIATED, CONVENTION) else "other"
     rule = RULES[entry.rule]
     kind = scope if entry.rule == AS_NAMED else rule
     used, frequent = usage(vocabularies, entry), max(0.0, entry.zipf - 3.0)
@@ -45,6 +46,7 @@ def features(
         f"kind {kind}": 1.0,
         f"family {family}": 1.0,
         f"{family} {kind}": 1.0,
+        f"words {kind}": min(3, len(said)) - 1.0,
         "rivals": math.log1p(len(others)),
         "used": used,
         f"used {family}": used,

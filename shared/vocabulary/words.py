@@ -37,6 +37,7 @@ _ENGLISH = (
 )
 _CLASSICAL = (
     ("use", "us", 4),
+    ("itis", "itis", 6),
     ("is", "e", 5),
     ("ae", "a", 4),
     ("ium", "ia", 5),
