@@ -27,10 +27,10 @@ class Annotation:
     match: Match
     name: str
     scope: str
-    rule: str
     score: float
     assertion: Assertion
     panels: tuple[str, ...]
+    rule: str = "name"
 
 
 class Annotator(Protocol):

@@ -92,10 +92,10 @@ class LocalAnnotator:
                 match=_match(one),
                 name=one.name,
                 scope=one.scope,
-                rule=one.rule,
                 score=one.score,
                 assertion=_assertion(assertions.around(one.start, one.end)),
                 panels=panels.around(one.start, one.end),
+                rule=one.rule,
             )
             for one in sorted(mentions, key=lambda one: (one.start, one.end, one.concept.ontology, one.concept.curie))
         ]

@@ -232,8 +232,8 @@ def _reordered(lower: list[str]) -> Iterator[Variant]:
         at = lower.index("of")
         if 0 < at < len(lower) - 1:
             yield Variant(" ".join((*lower[at + 1 :], *lower[:at])), REORDERED)
-    elif len(lower) == 2 and "of" not in lower:
-        yield Variant(f"{lower[1]} of {lower[0]}", REORDERED)
+    elif len(lower) in (2, 3):
+        yield Variant(" ".join((lower[-1], "of", *lower[:-1])), REORDERED)
 
 
 def conventions() -> Iterator[tuple[str, str]]:
