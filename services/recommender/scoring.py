@@ -50,6 +50,8 @@ def features(
         "rivals": math.log1p(len(others)),
         "used": used,
         f"used {family}": used,
+        f"used {kind}": used,
+        f"frequent {kind}": frequent,
         "frequent": frequent,
         "used though frequent": used * frequent,
         "words": min(3, len(said)) - 1.0,

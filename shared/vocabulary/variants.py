@@ -27,7 +27,7 @@ _ADJECTIVES: Final = (
     ("um", ("al", "ar", "ic")),
     ("us", ("al", "ar", "ic")),
     ("a", ("al", "ar", "ic", "eal")),
-    ("on", ("al", "onal", "onic", "otic")),
+    ("on", ("onal", "onic", "otic")),
     ("is", ("al", "ic", "ar")),
     ("sis", ("tic",)),
     ("oma", ("omatous",)),
@@ -88,6 +88,8 @@ _UNSAID_FIRST: Final = {
 }
 
 
+# How words for processes end: "cell migration" is called migration, "cell surface" is not called surface.
+_OF_PROCESSES: Final = ("ion", "sis", "ment", "ing", "th", "ance", "ism", "cycle", "lysis")
 _SUBSTANCES: Final = ("CHEBI", "UNII", "RXNORM")
 
 
@@ -154,6 +156,8 @@ class Language:
             head = begin.split()
             if len(lower) > len(head) and lower[: len(head)] == head:
                 rest = lower[len(head) :]
+                if prefix == "GO" and not rest[-1].endswith(_OF_PROCESSES):
+                    continue
                 yield Variant(" ".join(rest), SHORTENED)
                 if prefix == "GO" and len(rest) == 1:
                     for form in self.acts(rest[0]):
