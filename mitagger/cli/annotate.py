@@ -23,7 +23,7 @@ from shared.vocabulary.axes import AXES
 _errors = Console(stderr=True, highlight=False)
 
 
-def annotate(
+def annotate(  # noqa: PLR0917 - typer's options
     file: Annotated[str, typer.Argument(help="JSON lines (id, text) or a legend a line; - is standard input.")] = "-",
     axis: Annotated[list[str] | None, typer.Option(help=f"Only this axis: {', '.join(AXES)}. May be repeated.")] = None,
     ontology: Annotated[list[str] | None, typer.Option(help="Only this ontology, as CL. May be repeated.")] = None,
@@ -55,7 +55,9 @@ def annotate(
         _known("axis", axis or [], AXES)
         _known("ontology", ontology or [], vocabularies.versions)
         with _opened(file) as stream:
-            records = annotated(stream, LocalAnnotator(vocabularies, PROFILES[profile]), axes=axis or (), ontologies=ontology or ())
+            records = annotated(
+                stream, LocalAnnotator(vocabularies, PROFILES[profile]), axes=axis or (), ontologies=ontology or ()
+            )
             for record in _counted(records):
                 failed = failed or "error" in record
                 sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -17,7 +17,8 @@ class Annotation:
     """A mention of a concept: 0-based, half open, in code points of the text as given.
 
     `text` is what stands there, `name` the vocabulary's name that was found (of an abbreviation, the long form's),
-    `scope` its scope, `rule` by which it was said (one of `shared.vocabulary.variants.RULES`), `score` how likely the mention is right (0 to 1), `panels` those whose description it stands in.
+    `scope` its scope, `score` how likely the mention is right (0 to 1), `panels` those whose description it stands in,
+    `rule` how the text says the name (one of `shared.vocabulary.variants.RULES`).
     """
 
     start: int

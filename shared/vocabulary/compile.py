@@ -219,9 +219,9 @@ class _Entries:
             return
         is_acronym = acronym(text)
         zipf = self._frequent.most(text, normal)
-        if not ((preferred and axis != AXES.index("pharmaceutical")) or normal.count(" ") > 1):
-            if zipf >= (HIGH_FREQUENCY_ACRONYM if is_acronym else HIGH_FREQUENCY):
-                return
+        always = (preferred and axis != AXES.index("pharmaceutical")) or normal.count(" ") > 1
+        if not always and zipf >= (HIGH_FREQUENCY_ACRONYM if is_acronym else HIGH_FREQUENCY):
+            return
         self._add(normal, number, AS_NAMED, zipf, text if is_acronym else None)
 
     def add_variant(self, number: int, text: str, rule: int) -> None:
@@ -262,7 +262,7 @@ def _used(keys: Sequence[str], first_names: Sequence[int], belongs: Sequence[int
     """For each concept, in how many preferred names of its vocabulary its own stands as a part: how general it is."""
     labels = [(belongs[concept], keys[first_names[concept]]) for concept in range(len(belongs))]
     counts = dict.fromkeys(labels, 0)
-    for vocabulary, normal in counts.keys():
+    for vocabulary, normal in counts:
         said = normal.split(" ")[:-1]
         if len(said) <= 2 * LONGEST_COUNTED:
             for length in range(1, min(LONGEST_COUNTED, len(said) - 1) + 1):

@@ -2,8 +2,9 @@
 
 A word is a run of letters and digits, a Greek letter, or any other sign alone; white space, hyphens, dashes and
 underscores only part words, so "T-cell" equals "T cell". Each word is folded: case, diacritics and compatibility forms
-go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular; "the" goes. Matches begin and end with
-words, so that whatever folding does to their insides, offsets stay those of the original text.
+go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular, British spellings the
+American ones; "the" goes. Matches begin and end with words, so that whatever folding does to their insides, offsets
+stay those of the original text.
 """
 
 import re

@@ -49,7 +49,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def scores(legends: Sequence[Legend], found: Sequence[Found]) -> str:
     by = {kind: counted(legends, found, count) for kind, count in (("mention", mentions), ("set", concepts))}
     totals = {kind: by_ontology(counts.values()) for kind, counts in by.items()}
-    rows = [[ontology, *(cell for total in totals.values() for cell in _cells(total[ontology]))] for ontology in ONTOLOGIES]
+    rows = [
+        [ontology, *(cell for total in totals.values() for cell in _cells(total[ontology]))] for ontology in ONTOLOGIES
+    ]
     for name, of in (("macro", macro), ("micro", micro)):
         cells: list[str] = []
         for kind, counts in by.items():
@@ -74,7 +76,12 @@ def ways(data: Corpus, found: Mapping[str, Annotate]) -> str:
                 total = by_ontology(counted(legends, answer, count).values())
                 cells += [f"{macro(total):.3f}", f"{micro(total):.3f}"]
         rows.append([name, *cells])
-    where = [f"{part}, {kind}, {mean}" for part in ("development", "kept out") for kind in ("mention", "set") for mean in ("macro", "micro")]
+    where = [
+        f"{part}, {kind}, {mean}"
+        for part in ("development", "kept out")
+        for kind in ("mention", "set")
+        for mean in ("macro", "micro")
+    ]
     return table(["way", *where], rows)
 
 
@@ -88,8 +95,9 @@ def effort(data: Corpus, loaded: Vocabularies) -> str:
     for name, legends in (("development", data.development), ("kept out", data.kept_out)):
         total = at(best, legends)
         rows.append([name, *(f"{saved(total, keystrokes):.0%}" for keystrokes in KEYSTROKES)])
-    return f"Display threshold {best}, the best of {', '.join(map(str, THRESHOLDS))} on development articles at K = 6.\n\n" + table(
-        ["articles", *(f"K = {keystrokes}" for keystrokes in KEYSTROKES)], rows
+    return (
+        f"Display threshold {best}, the best of {', '.join(map(str, THRESHOLDS))} on development articles at K = 6.\n\n"
+        + table(["articles", *(f"K = {keystrokes}" for keystrokes in KEYSTROKES)], rows)
     )
 
 
@@ -178,7 +186,7 @@ def main() -> None:
     for name, content in parts.items():
         mark = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
         page = mark.sub(lambda found, content=content: f"{found[1]}\n{content}\n{found[2]}", page)  # type: ignore[misc]
-        print(f"## {name}\n{content}\n")  # noqa: T201 - a command
+        print(f"## {name}\n{content}\n")
     PAGE.write_text(page, encoding="utf-8")
 
 

@@ -39,7 +39,9 @@ class Corpus:
     kept_out: list[Legend]
     excluded: Mapping[str, frozenset[str]]
 
-    def found(self, legends: Sequence[Legend], annotations: Iterable[Sequence[Annotation]]) -> list[dict[str, set[Mention]]]:
+    def found(
+        self, legends: Sequence[Legend], annotations: Iterable[Sequence[Annotation]]
+    ) -> list[dict[str, set[Mention]]]:
         """What was found, legend by legend and by ontology, as `score.py` counts it."""
         answer = []
         for legend, of_one in zip(legends, annotations, strict=True):
@@ -58,7 +60,8 @@ def folder() -> Path:
     path = Path(data or ".", "corpora", "craft")
     if not data or not (path / "legends.jsonl").is_file():
         raise NotFound(
-            "The development data is not here.", remedy="Set MITAGGER_DEVELOPMENT_DATA to the folder that holds corpora/craft."
+            "The development data is not here.",
+            remedy="Set MITAGGER_DEVELOPMENT_DATA to the folder that holds corpora/craft.",
         )
     return path
 

@@ -26,7 +26,10 @@ Example = tuple[Features, bool]
 def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> Iterator[Example]:
     for legend in legends:
         text = legend.analysis.text
-        right = {ontology: {(c, spans[0]) for _, c, spans in legend.gold[ontology] if len(spans) == 1} for ontology in ONTOLOGIES}
+        right = {
+            ontology: {(c, spans[0]) for _, c, spans in legend.gold[ontology] if len(spans) == 1}
+            for ontology in ONTOLOGIES
+        }
         hits = list(loaded.hits(text))
         for start, end, key in hits:
             by_ontology: dict[str, list[Entry]] = {}

@@ -54,9 +54,7 @@ def concepts(legend: Legend, found: Found, ontology: str) -> Score:
 Counted = dict[str, dict[str, Score]]  # by article, by ontology
 
 
-def counted(
-    legends: Sequence[Legend], found: Sequence[Found], by: Callable[[Legend, Found, str], Score]
-) -> Counted:
+def counted(legends: Sequence[Legend], found: Sequence[Found], by: Callable[[Legend, Found, str], Score]) -> Counted:
     total: Counted = {}
     for legend, of_one in zip(legends, found, strict=True):
         article = total.setdefault(legend.article, dict.fromkeys(ONTOLOGIES, NONE))
