@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
-.PHONY: secrets help demo serve test test-all lint format lock drills bench clean generated gallery
+.PHONY: help demo serve test test-all lint format lock drills bench quality gallery secrets clean generated
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -39,6 +39,9 @@ drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, st
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
+
+quality: .venv/dev  ## measure the recommendations, into docs/quality.md (needs the development data)
+	$(BIN)/python -m tools.quality
 
 generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics
 	$(BIN)/python -m tools.catalogue

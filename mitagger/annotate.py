@@ -15,7 +15,8 @@ LONGEST_TEXT = 1_000_000  # code points
 
 
 class Mention(TypedDict):
-    """An annotation as written: offsets 0-based, half open, in code points of the legend."""
+    """An annotation as written: offsets 0-based, half open, in code points of the legend. `name` is what the vocabulary
+    calls it, `rule` how the legend says that name (one of `shared.vocabulary.variants.RULES`)."""
 
     start: int
     end: int
@@ -26,6 +27,8 @@ class Mention(TypedDict):
     ontology: str
     axis: Axis | None
     match: Match
+    name: str
+    rule: str
     score: float
     assertion: Assertion
     panel: str | None
@@ -127,6 +130,8 @@ def _mention(one: Annotation) -> Mention:
         "ontology": concept.ontology,
         "axis": concept.axis,
         "match": one.match,
+        "name": one.name,
+        "rule": one.rule,
         "score": round(one.score, 4),
         "assertion": one.assertion,
         "panel": ",".join(one.panels) or None,

@@ -14,6 +14,7 @@ from rich.console import Console
 from mitagger.annotate import Annotated as Record
 from mitagger.annotate import annotate as annotated
 from services.recommender.local import LocalAnnotator
+from services.recommender.profiles import PROFILES, ProfileName
 from shared.errors import Invalid, MitaggerError, NotFound
 from shared.settings import Settings
 from shared.vocabulary import defaults
@@ -22,7 +23,7 @@ from shared.vocabulary.axes import AXES
 _errors = Console(stderr=True, highlight=False)
 
 
-def annotate(
+def annotate(  # noqa: PLR0917 - typer's options
     file: Annotated[str, typer.Argument(help="JSON lines (id, text) or a legend a line; - is standard input.")] = "-",
     axis: Annotated[list[str] | None, typer.Option(help=f"Only this axis: {', '.join(AXES)}. May be repeated.")] = None,
     ontology: Annotated[list[str] | None, typer.Option(help="Only this ontology, as CL. May be repeated.")] = None,
@@ -30,6 +31,10 @@ def annotate(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Add a vocabulary for this run: a TSV with id, name, scope."),
     ] = None,
+    profile: Annotated[
+        ProfileName,
+        typer.Option(help="tagging leaves out what is too general for a figure; corpus annotates as CRAFT does."),
+    ] = "tagging",
     only: Annotated[bool, typer.Option("--only", help="Load just the vocabularies given by --vocabulary.")] = False,
 ) -> None:
     """Write the concepts that legends mention, as JSON lines, in the order of the legends.
@@ -50,7 +55,9 @@ def annotate(
         _known("axis", axis or [], AXES)
         _known("ontology", ontology or [], vocabularies.versions)
         with _opened(file) as stream:
-            records = annotated(stream, LocalAnnotator(vocabularies), axes=axis or (), ontologies=ontology or ())
+            records = annotated(
+                stream, LocalAnnotator(vocabularies, PROFILES[profile]), axes=axis or (), ontologies=ontology or ()
+            )
             for record in _counted(records):
                 failed = failed or "error" in record
                 sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")

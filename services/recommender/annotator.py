@@ -18,7 +18,8 @@ class Annotation:
 
     `text` is what stands there, `name` the vocabulary's name that was found (of an abbreviation, the long form's),
     `scope` its scope, `score` how likely the mention is right (0 to 1), `panels` those whose description it stands in,
-    `found_by` the annotators that found it where there are several.
+    `rule` how the text says the name (one of `shared.vocabulary.variants.RULES`), `found_by` the annotators that found
+    it where there are several.
     """
 
     start: int
@@ -32,6 +33,7 @@ class Annotation:
     assertion: Assertion
     panels: tuple[str, ...]
     found_by: tuple[str, ...] = ()
+    rule: str = "name"
 
 
 class Annotator(Protocol):

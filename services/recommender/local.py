@@ -1,28 +1,50 @@
 """The annotator over compiled vocabularies.
 
-From all names that occur in a text it keeps, in each ontology, the longest of those that overlap; overlaps between
+From all names that occur in a text, said as they are or by a rule of `shared.vocabulary.variants`, it keeps those that
+are likely enough (`scoring`); of these, in each ontology, the longest of those that overlap. Overlaps between
 ontologies stay. An abbreviation that the legend defines means what its long form means, wherever it stands.
 """
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from services.recommender.annotator import Annotation
+from services.recommender.profiles import TAGGING, Profile
+from services.recommender.scoring import besides, features, preferred, probability, weights
 from services.recommender.stretches import Stretches
 from shared.events.legend import Abbreviation, Analysis, Assertion
 from shared.events.recommendation import Match
-from shared.vocabulary.artefact import Concept, Occurrence, Vocabularies
-from shared.vocabulary.source import SCOPES
+from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
+from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
 from shared.vocabulary.words import cased, words
 
-RULES = "1"  # raise it when the same text and vocabularies give other annotations
+VERSION = "2"  # raise it when the same text and vocabularies give other annotations
 
-# How likely a match by a name of this scope is right: an order by what the scopes promise, not calibrated. A name that
-# is as good for several concepts of an ontology can mean only one of them: they share it.
-PRIOR = {"LABEL": 0.95, "EXACT": 0.9, "SYNONYM": 0.8, "NARROW": 0.7, "RELATED": 0.6, "BROAD": 0.5}
 # An abbreviation is as good as its long form, less the risk that it was paired with the wrong words.
-ABBREVIATED = 0.95
+ABBREVIATED: Final = 0.95
+
+
+# Of figures, not of what they show: nothing within these is a name. A capital form with a number behind a hyphen is a
+# gene's or a product's ("PGC-1", "SB-431542"), not what the form alone abbreviates.
+_NO_NAME: Final = re.compile(
+    r"(?i:\bscale[\s-]+bars?\b|\b(?:control|treatment|age|experimental|study|patient)[\s-]groups?\b"
+    r"|\b(?:original|final)\s+magnifications?\b)|\b[A-Z]{2,5}(?=-\d)"
+    r"|(?i:\b(?:double|single)[\s-](?:mutant|knockout|knock-out|transgenic|heterozygo\w+|homozygo\w+|label\w*|stain\w*"
+    r"|immuno\w+|positive|headed|arrow\w*|asterisk\w*|blind\w*|tagged|copy|cells?)\b)",
+)
+
+
+class _Sense(NamedTuple):
+    """What a name may mean, of one ontology, and how likely that is."""
+
+    concept: Concept
+    name: str
+    scope: str
+    rule: str
+    score: float
 
 
 class _Mention(NamedTuple):
@@ -31,6 +53,7 @@ class _Mention(NamedTuple):
     concept: Concept
     name: str
     scope: str
+    rule: str
     score: float
     abbreviated: bool = False
 
@@ -38,19 +61,25 @@ class _Mention(NamedTuple):
 class LocalAnnotator:
     """See `annotator.Annotator`. Safe to share between threads."""
 
-    def __init__(self, vocabularies: Vocabularies) -> None:
+    def __init__(
+        self, vocabularies: Vocabularies, profile: Profile = TAGGING, by: Mapping[str, float] | None = None
+    ) -> None:
+        """`by` are the weights of the scorer, of `weights.json` where none are given."""
         self._vocabularies = vocabularies
+        self._profile = profile
+        self._weights = weights("learned") if by is None else by
+        self._senses = lru_cache(maxsize=100_000)(self._weigh)
 
     @property
     def version(self) -> str:
-        return f"local-{RULES}+{self._vocabularies.identity[:12]}"
+        return f"local-{VERSION}-{self._profile.name}+{self._vocabularies.identity[:12]}"
 
     def annotate(self, analyses: Sequence[Analysis]) -> list[list[Annotation]]:
         return [self._annotate(analysis) for analysis in analyses]
 
     def _annotate(self, analysis: Analysis) -> list[Annotation]:
         text = analysis.text
-        mentions = _longest(self._best(self._vocabularies.occurrences(text)))
+        mentions = _longest(self._likely(text))
         mentions = _longest(_expanded(mentions, text, analysis.abbreviations))
         assertions = Stretches[Assertion]((scope.assertion, scope.start, scope.end) for scope in analysis.scopes)
         panels = Stretches[str]((panel.label, panel.start, panel.end) for panel in analysis.panels)
@@ -66,29 +95,52 @@ class LocalAnnotator:
                 score=one.score,
                 assertion=_assertion(assertions.around(one.start, one.end)),
                 panels=panels.around(one.start, one.end),
+                rule=one.rule,
             )
             for one in sorted(mentions, key=lambda one: (one.start, one.end, one.concept.ontology, one.concept.curie))
         ]
 
-    def _best(self, occurrences: Iterable[Occurrence]) -> Iterator[_Mention]:
-        """At each place, of each ontology, the concepts whose name there has the best scope."""
-        ranks = self._vocabularies.name_scope
-        found: dict[tuple[int, int, str], list[tuple[int, Occurrence]]] = {}
-        for one in occurrences:
-            ontology = self._vocabularies.concept(one.concept).ontology
-            found.setdefault((one.start, one.end, ontology), []).append((int(ranks[one.name]), one))
-        for rivals in found.values():
-            best = min(rank for rank, _ in rivals)
-            names = {one.concept: one for rank, one in rivals if rank == best}
-            for start, end, number, name in names.values():
-                yield _Mention(
-                    start=start,
-                    end=end,
-                    concept=self._vocabularies.concept(number),
-                    name=self._vocabularies.name(name)[0],
-                    scope=SCOPES[best],
-                    score=PRIOR[SCOPES[best]] / len(names),
+    def _likely(self, text: str) -> Iterator[_Mention]:
+        fixed = Stretches[str](("", one.start(), one.end()) for one in _NO_NAME.finditer(text))
+        for start, end, key in self._vocabularies.hits(text):
+            if fixed.around(start, end):
+                continue
+            for concept, name, scope, rule, score in self._senses(key, text[start:end]):
+                yield _Mention(start, end, concept, name, scope, rule, score)
+
+    def _weigh(self, key: int, surface: str) -> tuple[_Sense, ...]:
+        """Of each ontology the likeliest meaning of what was found, if it is likely enough; several that are equally
+        likely share it."""
+        by_ontology: dict[str, list[Entry]] = {}
+        for entry in self._vocabularies.entries(key):
+            concept = self._vocabularies.concept(entry.concept)
+            if (
+                (entry.rule != CONVENTION or self._profile.conventions)
+                and concept.curie not in self._profile.hidden
+                and (not entry.said or in_own_case(surface, entry.said))
+            ):
+                by_ontology.setdefault(concept.ontology, []).append(entry)
+        senses = []
+        preferring = preferred(self._vocabularies, self._vocabularies.entries(key))
+        for ontology, rivals in by_ontology.items():
+            elsewhere = besides(preferring, ontology)
+            scored = [
+                (
+                    probability(
+                        features(self._vocabularies, entry, rivals, surface, elsewhere=elsewhere), self._weights
+                    ),
+                    entry,
                 )
+                for entry in rivals
+            ]
+            best = max(score for score, _ in scored)
+            meant = {entry.concept: entry for score, entry in scored if score == best}
+            if best >= self._profile.threshold:
+                for entry in meant.values():
+                    name, scope = self._vocabularies.name(entry.name)
+                    concept = self._vocabularies.concept(entry.concept)
+                    senses.append(_Sense(concept, name, scope, RULES[entry.rule], best / len(meant)))
+        return tuple(senses)
 
 
 def _longest(mentions: Iterable[_Mention]) -> list[_Mention]:
@@ -138,7 +190,7 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
 def _match(one: _Mention) -> Match:
     if one.abbreviated:
         return "abbreviation"
-    return "label" if one.scope == "LABEL" else "synonym"
+    return "label" if one.scope == "LABEL" and one.rule == RULES[AS_NAMED] else "synonym"
 
 
 def _assertion(scopes: Sequence[Assertion]) -> Assertion:

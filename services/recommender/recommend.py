@@ -94,6 +94,16 @@ def _combined(mentions: Sequence[Annotation]) -> float:
     return round(min(HIGHEST_SCORE, 1 - wrong), 4)
 
 
+_SAID = {
+    "derived": "an adjective or verb form of",
+    "shortened": "short for",
+    "reordered": "another word order of",
+    "process": "another way to name the process",
+    "abbreviated": "a common abbreviation of",
+    "convention": "by convention of the corpus",
+}
+
+
 def _found_by(mentions: Sequence[Annotation]) -> str:
     """Who found it, where there are several annotators."""
     names = dict.fromkeys(name for one in mentions for name in one.found_by)
@@ -103,6 +113,8 @@ def _found_by(mentions: Sequence[Annotation]) -> str:
 def _why(mention: Annotation) -> str:
     if mention.match == "abbreviation":
         return f'The legend abbreviates "{mention.name}" as "{mention.text}".'
+    if mention.rule != "name":
+        return f'"{mention.text}" is {_SAID[mention.rule]} "{mention.name}" ({mention.concept.label}).'
     if mention.match == "label":
         return f'"{mention.text}" is the preferred name "{mention.name}".'
     kind = "a synonym" if mention.scope == "SYNONYM" else f"a synonym ({mention.scope.lower()})"

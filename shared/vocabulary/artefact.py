@@ -48,12 +48,26 @@ class Contents:
 
 
 class Occurrence(NamedTuple):
-    """A name of a concept in a text, 0-based, half open, in code points."""
+    """A name of a concept in a text, 0-based, half open, in code points; `rule` is an index of `variants.RULES`."""
 
     start: int
     end: int
     concept: int
     name: int
+    rule: int
+
+
+class Entry(NamedTuple):
+    """A name that a key stands for: by which rule (an index of `variants.RULES`), and the word's frequency (Zipf).
+
+    `said` is its spelling where it matches in its own case only, else empty.
+    """
+
+    concept: int
+    name: int
+    rule: int
+    zipf: float
+    said: str
 
 
 class Groups:
@@ -122,7 +136,12 @@ class Vocabularies:
                 self._first_name: npt.NDArray[np.uint32] = arrays["concept_first_name"]
                 self.name_concept: npt.NDArray[np.uint32] = arrays["name_concept"]
                 self.name_scope: npt.NDArray[np.uint8] = arrays["name_scope"]
-                self._name_acronym: npt.NDArray[np.bool_] = arrays["name_acronym"]
+                self.concept_used: npt.NDArray[np.uint16] = arrays["concept_used"]
+                self._entry_name: npt.NDArray[np.uint32] = arrays["entry_name"]
+                self._entry_rule: npt.NDArray[np.uint8] = arrays["entry_rule"]
+                self._entry_zipf: npt.NDArray[np.float16] = arrays["entry_zipf"]
+                self._entry_said: npt.NDArray[np.uint32] = arrays["entry_said"]
+                self._said = Texts(arrays, "said")
                 self._names = Texts(arrays, "name")
                 self._curies = Texts(arrays, "curie")
                 self._parents = Groups(arrays, "parent")
@@ -134,7 +153,7 @@ class Vocabularies:
         self._ontologies = list(self.versions)
         # Texts repeat their words, and names: bounded caches, safe between threads.
         self._folded = lru_cache(maxsize=200_000)(self._fold)
-        self._meant = lru_cache(maxsize=50_000)(self._mean)
+        self.entries = lru_cache(maxsize=50_000)(self._entries)
         self.concept = lru_cache(maxsize=50_000)(self._concept)
 
     def __len__(self) -> int:
@@ -158,8 +177,8 @@ class Vocabularies:
             )
         return contents
 
-    def occurrences(self, text: str) -> Iterator[Occurrence]:
-        """Every name of every concept in a text, overlaps included, by start. Time is linear in the text."""
+    def hits(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """(start, end, key) of every key in a text, overlaps included, by start. Time is linear in the text."""
         spans: list[tuple[int, int]] = []
         folded: list[str] = []
         beginnings: list[tuple[int, int]] = []  # where in the folded text a name may begin, and which word that is
@@ -176,10 +195,14 @@ class Vocabularies:
         line = " ".join(folded) + " "
         for at, first in beginnings:
             for found, number in self._keys.trie.iter_prefixes_with_ids(line[at : at + LONGEST_KEY]):
-                start, end = spans[first][0], spans[first + found.count(" ") - 1][1]
-                for concept, name, is_acronym in self._meant(number):
-                    if not is_acronym or _in_own_case(text[start:end], self._names[name]):
-                        yield Occurrence(start, end, concept, name)
+                yield spans[first][0], spans[first + found.count(" ") - 1][1], number
+
+    def occurrences(self, text: str) -> Iterator[Occurrence]:
+        """Every name of every concept in a text, said as it is or otherwise; of one place, those that match there."""
+        for start, end, number in self.hits(text):
+            for one in self.entries(number):
+                if not one.said or in_own_case(text[start:end], one.said):
+                    yield Occurrence(start, end, one.concept, one.name, one.rule)
 
     def name(self, number: int) -> tuple[str, str]:
         """A name and its scope, one of `source.SCOPES`."""
@@ -224,12 +247,19 @@ class Vocabularies:
         folded = fold(word)
         return folded, next(iter(self._keys.trie.iterkeys(folded + " ")), None) is not None
 
-    def _mean(self, number: int) -> tuple[tuple[int, int, bool], ...]:
+    def _entries(self, number: int) -> tuple[Entry, ...]:
         return tuple(
-            (int(self.name_concept[name]), name, bool(self._name_acronym[name])) for name in self._keys[number]
+            Entry(
+                concept=int(self.name_concept[self._entry_name[entry]]),
+                name=int(self._entry_name[entry]),
+                rule=int(self._entry_rule[entry]),
+                zipf=float(self._entry_zipf[entry]),
+                said=self._said[int(self._entry_said[entry]) - 1] if self._entry_said[entry] else "",
+            )
+            for entry in self._keys[number]
         )
 
 
-def _in_own_case(found: str, name: str) -> bool:
+def in_own_case(found: str, name: str) -> bool:
     """Whether a text says an acronym as it is written; its plural may end in "s"."""
     return found == name or cased_key(found) in (cased_key(name), cased_key(name) + "s")

@@ -33,6 +33,7 @@ from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES, axis_of
 from shared.vocabulary.source import SCOPES, Name, Source, digest
+from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, Language, conventions
 from shared.vocabulary.words import key, spoken
 
 LONGEST_KEY = 250
@@ -40,7 +41,19 @@ LONGEST_ACRONYM = 6
 HIGH_FREQUENCY = 4.0
 HIGH_FREQUENCY_ACRONYM = 5.0
 
+# A variant that is a more frequent word than this has its own meaning (Zipf). Below it the scorer decides.
+HIGH_FREQUENCY_VARIANT = 5.5
+VARIED_SCOPES = ("LABEL", "EXACT", "SYNONYM")
+LONGEST_COUNTED = 6  # words; names within names are counted up to this length
+
 NO_AXIS = len(AXES)
+
+_CONNECTING = frozenset({"of", "and", "or", "to", "in", "by", "with", "from", "for", "at", "via", "as", "on"})
+
+_MADE_BY = (
+    *("compile.py", "words.py", "source.py", "variants.py", "axes.json"),
+    *("derivations.tsv", "abbreviations.tsv", "conventions.tsv"),
+)
 
 _TINY = re.compile(r"[\s_-]*(?:[^\s_-][\s_-]*){0,2}")
 _MODALITY = re.compile(r"[A-Z]{2}")
@@ -50,7 +63,7 @@ _MODALITY = re.compile(r"[A-Z]{2}")
 def compiler() -> str:
     """The version of this compiler: a hash of the files and the packages on which it depends what it makes."""
     folder = Path(__file__).parent
-    code = digest(*(folder / name for name in ("compile.py", "words.py", "source.py", "axes.json")))
+    code = digest(*(folder / name for name in _MADE_BY))
     return "-".join((code[:12], version("marisa-trie"), version("wordfreq")))
 
 
@@ -96,6 +109,7 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
     of_concept: list[int] = []
     scopes: list[int] = []
     parents: list[tuple[int, int]] = []
+    numbers: dict[str, list[int]] = {}
     for number, source in enumerate(sources):
         concepts: dict[str, list[Name]] = {}
         for name in source.names:
@@ -112,34 +126,34 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
                 texts.append(name.name)
                 scopes.append(SCOPES.index(name.scope))
                 of_concept.append(len(curies))
+            numbers.setdefault(identifier, []).append(len(curies))
             curies.append(identifier)
     first_names.append(len(texts))
 
     keys = [key(text) for text in texts]
     frequent = _Frequent()
-    acronyms = [acronym(text) for text in texts]
-    matching = [
-        _matches(
-            texts[i],
-            keys[i],
-            frequent,
-            is_acronym=acronyms[i],
-            preferred=SCOPES[scopes[i]] == "LABEL",
-            axis=axes[of_concept[i]],
-        )
-        for i in range(len(texts))
-    ]
+    entries = _Entries(texts, keys, frequent)
+    language = Language(frequent.zipf)
+    for i, text in enumerate(texts):
+        concept, preferred = of_concept[i], SCOPES[scopes[i]] == "LABEL"
+        entries.add_name(i, preferred=preferred, axis=axes[concept])
+        if SCOPES[scopes[i]] in VARIED_SCOPES and not acronym(text):
+            for variant in language.variants(text, curies[concept].partition(":")[0]):
+                entries.add_variant(i, variant.text, variant.rule)
+    for curie, said in conventions():
+        for concept in numbers.get(curie, ()):
+            entries.add_variant(first_names[concept], said, CONVENTION)
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "concept_source": np.array(belongs, np.uint8),
         "concept_axis": np.array(axes, np.uint8),
         "concept_first_name": np.array(first_names, np.uint32),
         "name_concept": np.array(of_concept, np.uint32),
         "name_scope": np.array(scopes, np.uint8),
-        "name_acronym": np.array(acronyms, np.bool_),
+        "concept_used": _used(keys, first_names, belongs),
+        **entries.packed(),
         **_texts("curie", curies),
         **_texts("name", texts),
         **_index("identifier", ((curie, i) for i, curie in enumerate(curies))),
-        **_index("key", ((keys[i], i) for i, good in enumerate(matching) if good)),
         **_index("word", ((word, i) for i, text in enumerate(texts) for word in spoken(text))),
         **_grouped("parent", [child for child, _ in parents], [parent for _, parent in parents], len(curies)),
     }
@@ -174,16 +188,89 @@ class _Frequent:
         found = self._frequencies.get(word)
         return 9 + math.log10(found) if found else 0.0
 
+    def most(self, text: str, normal: str) -> float:
+        """The frequency of a name of one word, as written or folded; 0 for longer ones."""
+        if normal.count(" ") > 1:
+            return 0.0
+        return max(self.zipf(text.casefold()), self.zipf(normal[:-1]))
 
-def _matches(text: str, normal: str, frequent: _Frequent, *, is_acronym: bool, preferred: bool, axis: int) -> bool:
-    if not normal or len(normal) > LONGEST_KEY or not any(sign.isalpha() for sign in text):
-        return False
-    if _TINY.fullmatch(text) and not (axis == AXES.index("imaging") and _MODALITY.fullmatch(text)):
-        return False
-    if (preferred and axis != AXES.index("pharmaceutical")) or normal.count(" ") > 1:
-        return True
-    zipf = max(frequent.zipf(text.casefold()), frequent.zipf(normal[:-1]))
-    return zipf < (HIGH_FREQUENCY_ACRONYM if is_acronym else HIGH_FREQUENCY)
+
+class _Entries:
+    """What matches: for each key the names that it stands for, by which rule, and how frequent the word is."""
+
+    def __init__(self, names: Sequence[str], keys: Sequence[str], frequent: _Frequent) -> None:
+        self._names = names
+        self._name_keys = keys
+        self._frequent = frequent
+        self._keys: list[str] = []
+        self._name: list[int] = []
+        self._rule: list[int] = []
+        self._zipf: list[float] = []
+        self._said: list[int] = []  # of what matches in its own case only, the number of its text plus one
+        self._texts: list[str] = []
+        self._seen: set[str] = set()  # of the name at hand
+
+    def add_name(self, number: int, *, preferred: bool, axis: int) -> None:
+        text, normal = self._names[number], self._name_keys[number]
+        self._seen = {normal}
+        if not normal or len(normal) > LONGEST_KEY or not any(sign.isalpha() for sign in text):
+            return
+        if _TINY.fullmatch(text) and not (axis == AXES.index("imaging") and _MODALITY.fullmatch(text)):
+            return
+        is_acronym = acronym(text)
+        zipf = self._frequent.most(text, normal)
+        always = (preferred and axis != AXES.index("pharmaceutical")) or normal.count(" ") > 1
+        if not always and zipf >= (HIGH_FREQUENCY_ACRONYM if is_acronym else HIGH_FREQUENCY):
+            return
+        self._add(normal, number, AS_NAMED, zipf, text if is_acronym else None)
+
+    def add_variant(self, number: int, text: str, rule: int) -> None:
+        normal = key(text)
+        if not normal or normal in self._seen or len(normal) > LONGEST_KEY:
+            return
+        self._seen.add(normal)
+        said = normal.split(" ")
+        if said[0] in _CONNECTING or said[-2] in _CONNECTING:
+            return
+        zipf = self._frequent.most(text, normal)
+        if rule not in (ABBREVIATED, CONVENTION) and (_TINY.fullmatch(text) or zipf > HIGH_FREQUENCY_VARIANT):
+            return
+        cased = rule == ABBREVIATED and (acronym(text) or _TINY.fullmatch(text))
+        self._add(normal, number, rule, zipf, text if cased else None)
+
+    def _add(self, normal: str, number: int, rule: int, zipf: float, said: str | None) -> None:
+        self._keys.append(normal)
+        self._name.append(number)
+        self._rule.append(rule)
+        self._zipf.append(zipf)
+        if said is not None:
+            self._texts.append(said)
+        self._said.append(0 if said is None else len(self._texts))
+
+    def packed(self) -> dict[str, npt.NDArray[np.generic]]:
+        return {
+            "entry_name": np.array(self._name, np.uint32),
+            "entry_rule": np.array(self._rule, np.uint8),
+            "entry_zipf": np.array(self._zipf, np.float16),
+            "entry_said": np.array(self._said, np.uint32),
+            **_texts("said", self._texts),
+            **_index("key", ((normal, i) for i, normal in enumerate(self._keys))),
+        }
+
+
+def _used(keys: Sequence[str], first_names: Sequence[int], belongs: Sequence[int]) -> npt.NDArray[np.generic]:
+    """For each concept, in how many preferred names of its vocabulary its own stands as a part: how general it is."""
+    labels = [(belongs[concept], keys[first_names[concept]]) for concept in range(len(belongs))]
+    counts = dict.fromkeys(labels, 0)
+    for vocabulary, normal in counts:
+        said = normal.split(" ")[:-1]
+        if len(said) <= 2 * LONGEST_COUNTED:
+            for length in range(1, min(LONGEST_COUNTED, len(said) - 1) + 1):
+                for at in range(len(said) - length + 1):
+                    part = (vocabulary, " ".join((*said[at : at + length], "")))
+                    if part in counts:
+                        counts[part] += 1
+    return np.array([min(counts[label], 65_535) for label in labels], np.uint16)
 
 
 def _index(name: str, rows: Iterable[tuple[str, int]]) -> dict[str, npt.NDArray[np.generic]]:

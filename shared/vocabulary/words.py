@@ -2,8 +2,9 @@
 
 A word is a run of letters and digits, a Greek letter, or any other sign alone; white space, hyphens, dashes and
 underscores only part words, so "T-cell" equals "T cell". Each word is folded: case, diacritics and compatibility forms
-go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular. Matches begin and end with
-words, so that whatever folding does to their insides, offsets stay those of the original text.
+go (Unicode NFKD), Greek letters become their names, possessives and plurals their singular, British spellings the
+American ones; "the" goes. Matches begin and end with words, so that whatever folding does to their insides, offsets
+stay those of the original text.
 """
 
 import re
@@ -37,6 +38,7 @@ _ENGLISH = (
 )
 _CLASSICAL = (
     ("use", "us", 4),
+    ("itis", "itis", 6),
     ("is", "e", 5),
     ("ae", "a", 4),
     ("ium", "ia", 5),
@@ -54,6 +56,9 @@ _IRREGULAR = {
 }
 
 
+_LIGATURE = 6  # letters of the shortest word whose "ae" and "oe" are one with "e"
+
+
 def words(text: str) -> Iterator[re.Match[str]]:
     """The words of a text in order, as matches: `.group()`, `.span()` in code points."""
     return _WORD.finditer(text)
@@ -66,7 +71,11 @@ def fold(word: str) -> str:
     plain = _IRREGULAR.get(plain, plain)
     if not plain.isalpha():
         return plain
-    return _ended(_ended(plain, _ENGLISH), _CLASSICAL)
+    if plain == "the":
+        return ""
+    plain = _ended(_ended(plain, _ENGLISH), _CLASSICAL)
+    # British and American spelling: "haematoxylin", "oesophagus".
+    return plain.replace("ae", "e").replace("oe", "e") if len(plain) >= _LIGATURE and "e" in plain else plain
 
 
 def _ended(word: str, rules: Iterable[tuple[str, str, int]]) -> str:

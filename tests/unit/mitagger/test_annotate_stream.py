@@ -20,7 +20,8 @@ def annotator() -> LocalAnnotator:
             GO=[("GO:1", "nucleus", "LABEL")],
             UBERON=[("UBERON:1", "femur", "LABEL"), ("UBERON:2", "nucleus", "BROAD")],
             MINE=[("M:1", "glioma", "LABEL")],
-        )
+        ),
+        by={"bias": 3.0, "kind BROAD": -2.0},
     )
 
 
@@ -46,7 +47,9 @@ def test_a_record_has_all_fields(annotator: LocalAnnotator) -> None:
         "ontology": "UBERON",
         "axis": "anatomy",
         "match": "label",
-        "score": 0.95,
+        "name": "femur",
+        "rule": "name",
+        "score": 0.9526,
         "assertion": "present",
         "panel": "A",
         "vocabulary_version": "1",

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from services.recommender.annotator import Annotation
 from services.recommender.local import LocalAnnotator
+from services.recommender.profiles import PROFILES
+from services.recommender.scoring import weights
 from shared.events.legend import Abbreviation, Analysis, Offsets, Panel, Scope
 from tests.support.vocabularies import vocabularies
 
@@ -20,13 +22,14 @@ CELLS = [
     ("CL:5", "polyp", "BROAD"),
     ("CL:6", "cell culture", "LABEL"),
     ("CL:7", "α-globule", "LABEL"),
+    ("CL:7", "globulite", "RELATED"),
 ]
 PARTS = [("GO:1", "cell", "LABEL"), ("GO:2", "escape", "LABEL"), ("GO:3", "ESC complex", "LABEL")]
 
 
 @pytest.fixture(scope="module")
 def annotator() -> LocalAnnotator:
-    return LocalAnnotator(vocabularies(CL=CELLS, GO=PARTS))
+    return LocalAnnotator(vocabularies(CL=CELLS, GO=PARTS), by=weights("stated"))
 
 
 def analysis(text: str, **found: list[object]) -> Analysis:
@@ -61,14 +64,14 @@ def test_of_one_name_the_concept_with_the_better_scope_is_meant(annotator: Local
 
 
 def test_better_scopes_score_higher(annotator: LocalAnnotator) -> None:
-    label, exact, related = annotate(annotator, "α-globule. Polyp. ESC")
+    label, exact, related = annotate(annotator, "α-globule. Polyp. Globulite")
     assert label.score > exact.score > related.score
 
 
 def test_concepts_that_share_a_name_share_its_score() -> None:
     rows = [("X:1", "islet", "EXACT"), ("X:2", "islet", "EXACT"), ("X:3", "isthmus", "EXACT")]
-    one, other, alone = annotate(LocalAnnotator(vocabularies(X=rows)), "islet isthmus")
-    assert one.score == other.score == alone.score / 2
+    one, other, alone = annotate(LocalAnnotator(vocabularies(X=rows), by=weights("stated")), "islet isthmus")
+    assert one.score == other.score <= alone.score / 2
 
 
 def test_an_abbreviation_means_its_long_form_wherever_it_stands(annotator: LocalAnnotator) -> None:
@@ -123,6 +126,42 @@ def test_panels_are_those_whose_description_holds_the_mention(annotator: LocalAn
     text = "A polyp. (A, B) A polyp. (B) polyp"
     panels = [Panel(label="A", start=9, end=25), Panel(label="B", start=9, end=25), Panel(label="B", start=25, end=34)]
     assert [one.panels for one in annotate(annotator, text, panels=panels)] == [(), ("A", "B"), ("B",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        ("the nuclear rim", "nucleus", "derived"),
+        ("embryonic hearts", "embryo heart", "derived"),
+        ("photoreceptors", "photoreceptor cell", "shortened"),
+        ("horn of the spinal cord", "spinal cord horn", "reordered"),
+        ("ES cells", "embryonic stem cell", "abbreviated"),
+        ("haematopoiesis", "hematopoiesis", "name"),
+    ],
+)
+def test_a_name_is_found_as_it_is_said_otherwise(text: str, name: str, found: str) -> None:
+    annotator = LocalAnnotator(vocabularies(CL=[("CL:1", name, "LABEL")]), by={"bias": 3.0})
+    assert [(one.rule, one.name) for one in annotate(annotator, text)] == [(found, name)]
+
+
+@pytest.mark.parametrize("text", ["Scale bar, 50 um", "scale-bars", "PGC-1 and PGC-1alpha", "original magnification"])
+def test_what_belongs_to_the_figure_is_no_name(text: str) -> None:
+    names = [("X:1", "scale", "LABEL"), ("X:2", "PGC", "LABEL"), ("X:3", "magnification", "LABEL")]
+    assert annotate(LocalAnnotator(vocabularies(X=names), by={"bias": 3.0}), text) == []
+
+
+def test_a_common_abbreviation_matches_in_its_own_case() -> None:
+    annotator = LocalAnnotator(vocabularies(GO=[("GO:1", "endoplasmic reticulum", "LABEL")]), by={"bias": 3.0})
+    assert [one.text for one in annotate(annotator, "ER, er, the ER")] == ["ER", "ER"]
+
+
+def test_profiles_hide_what_is_too_general_and_take_conventions_of_the_corpus() -> None:
+    loaded = vocabularies(GO=[("GO:0010467", "gene expression", "LABEL"), ("GO:1", "endosome", "LABEL")])
+    text = "gene expression is expressed in the endosome"
+    tagging, corpus = (LocalAnnotator(loaded, PROFILES[name], {"bias": 3.0}) for name in ("tagging", "corpus"))
+    assert [one.text for one in annotate(tagging, text)] == ["endosome"]
+    assert [one.text for one in annotate(corpus, text)] == ["gene expression", "expressed", "endosome"]
+    assert tagging.version != corpus.version
 
 
 def test_a_batch_gives_each_text_its_own_annotations_in_order(annotator: LocalAnnotator) -> None:
