@@ -8,10 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from nltk.tokenize import RegexpTokenizer
+
 from bench import measure
 from bench.legends import BareAutomaton, fold, legends
 from bench.measure import Measurement, Report, alternated
 from services.nlp.analysis import analyse
+from services.nlp.tokens import tokens
 from services.recommender.local import LocalAnnotator
 from shared.settings import Settings
 from shared.vocabulary import defaults
@@ -31,10 +34,13 @@ async def bench(quick: bool) -> Report:
     automaton = BareAutomaton(vocabularies)
     building = time.perf_counter() - begin
     annotator = LocalAnnotator(vocabularies)
+    nltk = RegexpTokenizer(r"\w+(?:\.(?<=\d\.)\d\w*)*|[^\w\s\x1c-\x1f]")  # cuts as `tokens` does
     folded = [fold(text) for text in texts]
     analyses = [analyse(text, language="en") for text in texts]
     steps: dict[str, Callable[[], int]] = {
         PEER: lambda: sum(automaton.found(text) for text in folded),
+        "NLTK's tokeniser (peer)": lambda: sum(sum(1 for _ in nltk.span_tokenize(text)) for text in texts),
+        "tokens": lambda: sum(len(tokens(text)) for text in texts),
         "words of the text alone": lambda: sum(sum(1 for _ in words(text)) for text in texts),
         "every name of every concept": lambda: sum(sum(1 for _ in vocabularies.occurrences(text)) for text in texts),
         "annotator, texts analysed": lambda: sum(map(len, annotator.annotate(analyses))),

@@ -183,8 +183,9 @@ class Vocabularies:
         folded: list[str] = []
         beginnings: list[tuple[int, int]] = []  # where in the folded text a name may begin, and which word that is
         reached = 0
+        known = self._folded
         for match in words(text):
-            word, begins = self._folded(match.group())
+            word, begins = known(match.group())
             if not word:
                 continue
             if begins:
@@ -193,8 +194,9 @@ class Vocabularies:
             spans.append(match.span())
             reached += len(word) + 1
         line = " ".join(folded) + " "
+        prefixes = self._keys.trie.iter_prefixes_with_ids
         for at, first in beginnings:
-            for found, number in self._keys.trie.iter_prefixes_with_ids(line[at : at + LONGEST_KEY]):
+            for found, number in prefixes(line[at : at + LONGEST_KEY]):
                 yield spans[first][0], spans[first + found.count(" ") - 1][1], number
 
     def occurrences(self, text: str) -> Iterator[Occurrence]:

@@ -26,6 +26,18 @@ def test_mentions_of_one_concept_are_one_recommendation_with_their_spans() -> No
     assert made.why == '"neurons" is the preferred name "neuron".'
 
 
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("derived", '"neuronal" is an adjective or verb form of "neuron" (neuron).'),
+        ("abbreviated", '"neuronal" is a common abbreviation of "neuron" (neuron).'),
+    ],
+)
+def test_why_says_by_which_rule_a_name_was_found(rule: str, why: str) -> None:
+    [made] = recommend("f", [replace(MENTION, text="neuronal", match="synonym", rule=rule)])
+    assert made.why == why
+
+
 def test_one_concept_present_and_absent_is_two_recommendations() -> None:
     made = recommend("f", [MENTION, replace(MENTION, assertion="absent")])
     assert sorted(one.assertion for one in made) == ["absent", "present"]

@@ -41,6 +41,8 @@ from shared.vocabulary.words import fold, key, words
         ("fib\u00adrosis", "fibrosis"),
         ("CD4⁺", "CD4+"),
         ("gene_part", "gene part"),
+        ("haematoxylin", "hematoxylin"),
+        ("horn of the spinal cord", "horn of spinal cord"),
     ],
 )
 def test_forms_of_one_name_have_one_key(one: str, other: str) -> None:
@@ -49,7 +51,15 @@ def test_forms_of_one_name_have_one_key(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("this", "the"), ("heart, lung", "heart lung"), ("mass", "mas"), ("CD4+", "CD4"), ("p53", "p5"), ("lens", "lent")],
+    [
+        ("this", "the"),
+        ("heart, lung", "heart lung"),
+        ("mass", "mas"),
+        ("CD4+", "CD4"),
+        ("p53", "p5"),
+        ("lens", "lent"),
+        ("neuritis", "neurite"),
+    ],
 )
 def test_different_names_have_different_keys(one: str, other: str) -> None:
     assert key(one) != key(other)
