@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 
 import httpx
 import structlog
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from services.recommender.annotator import Annotation
 from services.recommender.breaker import Breaker
@@ -30,6 +30,8 @@ from shared.vocabulary.artefact import Vocabularies
 RULES: Final = "1"  # raise it when the same answers give other annotations
 PACK_BYTES: Final = 100_000
 ANSWER_BYTES: Final = 32 << 20
+LONGEST_LABEL: Final = 4_000  # code points, as in our own vocabularies
+LONGEST_IRI: Final = 2_000
 ATTEMPTS: Final = 3
 AT_ONCE: Final = 4
 CONNECT_SECONDS: Final = 5.0
@@ -41,10 +43,20 @@ SYNONYM: Final = 0.75
 log = structlog.get_logger()
 
 
+def _label(value: object) -> str:
+    """Ontologies with several languages, or none, give lists and nulls; one odd class must not spoil an answer."""
+    first = next(iter(value), "") if isinstance(value, list) else value
+    return first[:LONGEST_LABEL] if isinstance(first, str) else ""
+
+
+def _types(value: object) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
 class _Class(BaseModel):
-    id: Annotated[str, Field(alias="@id", min_length=1, max_length=2_000)]
-    label: Annotated[str | None, Field(alias="prefLabel", max_length=10_000)] = None
-    types: Annotated[list[str] | None, Field(alias="semanticType", max_length=100)] = None
+    id: Annotated[str, Field(alias="@id", min_length=1)]
+    label: Annotated[str, BeforeValidator(_label), Field(alias="prefLabel")] = ""
+    types: Annotated[tuple[str, ...], BeforeValidator(_types), Field(alias="semanticType")] = ()
 
 
 class _Mention(BaseModel):
@@ -59,7 +71,7 @@ class _Annotated(BaseModel):
     mentions: Annotated[list[_Mention], Field(alias="annotations")]
 
 
-_ANSWER: Final = TypeAdapter(list[_Annotated])
+ANSWER: Final = TypeAdapter(list[_Annotated])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ class BioPortal:
         asking.add_done_callback(self._asking.discard)
         for pack, ontology, answer in await asking:
             for one in answer:
-                told = Told(ontology, one.concept.id, one.concept.label or "", tuple(one.concept.types or ()))
+                told = Told(ontology, one.concept.id[:LONGEST_IRI], one.concept.label, one.concept.types)
                 for each in one.mentions:
                     start, end = each.start - 1, each.end
                     place = pack.home(start, end)
@@ -198,7 +210,7 @@ class BioPortal:
                 if len(body) > ANSWER_BYTES:
                     raise TooLarge(f"BioPortal's answer has more than {ANSWER_BYTES:,} bytes.")
         try:
-            return await asyncio.to_thread(_ANSWER.validate_json, bytes(body))
+            return await asyncio.to_thread(ANSWER.validate_json, bytes(body))
         except ValidationError as error:  # HTML of something in between, or half an answer
             raise _Odd("unreadable") from error
 

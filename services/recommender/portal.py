@@ -6,6 +6,7 @@ error messages. docs/bioportal.md says where we differ.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.lookup import LONGEST_QUERY, RANKED, Suggestion, complete
 
 MOST_TEXT: Final = 100_000  # code points of a text
+MOST_MENTIONS: Final = 200_000  # in an answer; one has about 60 bytes
 MOST_CLASSES: Final = 20_000  # in an answer, ancestors too; a class has about half a kB
 LEVELS: Final = 3  # of ancestors, where the client asks for them and does not say how many
 MOST_LEVELS: Final = 20
@@ -71,7 +73,12 @@ def annotate(vocabularies: Vocabularies, names: LiteralNames, parameters: Parame
         raise TooLarge(f"The text has {len(text):,} characters; at most {MOST_TEXT:,} are annotated at once.")
     shown = _Shown(vocabularies, base, _included(parameters))
     hits = names.hits(text, whole_words=parameters.get("whole_word_only") != "false")
-    kept = list(_kept(hits, upper(text), vocabularies, parameters))
+    kept = list(islice(_kept(hits, upper(text), vocabularies, parameters), MOST_MENTIONS + 1))
+    if len(kept) > MOST_MENTIONS:
+        raise TooLarge(
+            f"The answer would have more than {MOST_MENTIONS:,} mentions.",
+            remedy="Send less text, or ask for fewer ontologies.",
+        )
     if _true(parameters, "longest_only"):
         kept = _longest(kept)
     mentions: dict[int, list[Hit]] = {}

@@ -196,6 +196,14 @@ async def test_an_ending_process_does_not_wait_for_an_answer(server: Faulty) -> 
         await asyncio.wait_for(waiting, 20)
 
 
+def test_an_odd_class_does_not_spoil_an_answer() -> None:
+    odd = b"""[{"annotatedClass": {"@id": "a:1", "prefLabel": null, "semanticType": null}, "annotations": []},
+        {"annotatedClass": {"@id": "a:2", "prefLabel": ["one", "two"], "semanticType": ["T1", 2]}, "annotations": []},
+        {"annotatedClass": {"@id": "a:3", "prefLabel": {"en": "one"}}, "annotations": [], "hierarchy": []}]"""
+    read = client.ANSWER.validate_json(odd)
+    assert [(one.concept.label, one.concept.types) for one in read] == [("", ()), ("one", ("T1",)), ("", ())]
+
+
 # --- in the recommender
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.recommender import portal
 from services.recommender.literal import LiteralNames
 from services.recommender.portal import MOST_TEXT, annotate, search
 from shared.errors import Invalid, NotFound, TooLarge
@@ -114,6 +115,19 @@ def test_function_words_are_left_out_unless_the_client_names_its_own() -> None:
     assert annotate(words, names, {"text": "this and that"}, BASE) == []
     assert len(annotate(words, names, {"text": "this and that", "stop_words": ""}, BASE)) == 1
     assert len(annotate(words, names, {"text": "this and that", "stop_words": "other"}, BASE)) == 1
+
+
+def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portal, "MOST_MENTIONS", 9)
+    assert len(mentions("1234 " * 9, ontologies="GO")["http://purl.obolibrary.org/obo/GO_4"]) == 9
+    with pytest.raises(TooLarge):
+        asked("1234 " * 10, ontologies="GO")
+    monkeypatch.setattr(portal, "MOST_CLASSES", 2)
+    assert len(asked("1234 part")) == 2
+    with pytest.raises(TooLarge):
+        asked("1234 part nucleus")
+    with pytest.raises(TooLarge):
+        asked("nucleus lumen", longest_only="true", expand_class_hierarchy="true")
 
 
 def test_ancestors_come_with_their_distance() -> None:
