@@ -18,9 +18,11 @@ import anyio.to_process
 
 from shared import metrics
 from shared.bounded import bounded
-from shared.errors import DeadlineExceeded, Invalid
+from shared.errors import DeadlineExceeded, Invalid, Unavailable
 
 GIB = 1024**3
+
+_STARTS = 3  # of a worker process, before it is said that there is none
 
 Result = TypeVar("Result")
 
@@ -36,12 +38,14 @@ class Workers:
         self._memory = memory
 
     async def run(self, function: Callable[..., Result], *args: Any, timeout: float) -> Result:
-        """Return `function(*args)`, computed in a worker within `timeout` seconds (waiting for a worker not counted).
+        """Return `function(*args)`, computed in a worker within `timeout` seconds (waiting for one, and its start, not
+        counted).
 
         `function` is a module's own; arguments, result and errors must pickle. Cancelling kills the worker too.
 
         Raises: what `function` raises; DeadlineExceeded when it took longer; TooLarge when it needed more memory;
-        Invalid when its process died (a crash in a native library, or the system's memory killer).
+        Invalid when its process died (a crash in a native library, or the system's memory killer); Unavailable when no
+        process starts.
         """
         name = getattr(function, "__name__", repr(function))
         begun, outcome = time.perf_counter(), "cancelled"
@@ -58,6 +62,7 @@ class Workers:
 
     async def _run(self, name: str, function: Callable[..., Result], args: tuple[Any, ...], timeout: float) -> Result:
         async with self._free:
+            await _ready()
             try:
                 with anyio.move_on_after(timeout):
                     return await anyio.to_process.run_sync(
@@ -70,6 +75,22 @@ class Workers:
                     remedy="It is malformed or needs too much memory; send a repaired or smaller one.",
                 ) from died
         raise DeadlineExceeded(f"{name} took longer than {timeout:g} s and was stopped.")
+
+
+async def _ready() -> None:
+    """A worker waits for work. Raises Unavailable.
+
+    Apart from the work: what dies here is not the fault of the input, and anyio forgets a process whose start is
+    cancelled, which then stays. (Of several at once one may take another's, which then starts with its work.)
+    """
+    for started in range(_STARTS):
+        try:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_process.run_sync(os.getpid, limiter=anyio.CapacityLimiter(1))
+            return
+        except (anyio.BrokenWorkerProcess, ProcessLookupError) as died:
+            if started == _STARTS - 1:
+                raise Unavailable("A worker process", "A worker process died while it started.") from died
 
 
 def _outcome(error: Exception) -> str:

@@ -4,6 +4,9 @@ import asyncio
 import hashlib
 import io
 import json
+import os
+import signal
+import sys
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import imagecodecs
+import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
+from services.ingest import figures
 from services.ingest import imports as importing
 from services.ingest.model import MODELS, Figure
 from services.ingest.service import Ingest, build
@@ -523,6 +529,46 @@ async def test_an_archive_goes_on_where_a_death_left_it(tmp_path: Path, monkeypa
         done = await world.finished(job)
         assert (done["state"], done["total"], done["created"], done["existing"]) == ("done", 7, 7, 0)
         assert len(await world.told(ImageUploaded)) == 7
+
+
+async def test_a_picture_that_takes_too_long_is_reported_and_not_tried_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = children()
+    monkeypatch.setattr(figures, "RENDER_SECONDS", 0.01)  # no worker loads libvips that fast
+    done = await world.finished(job := await world.archive(zipped(a_png=png(1), b_png=png(2))))
+    assert (done["state"], done["created"], done["rejected"]) == ("done", 0, 2)
+    assert all("could not be rendered within" in one["problem"] and one["remedy"] for one in await world.rejects(job))
+    assert list((tmp_path / "data" / "scratch").iterdir()) == []
+    async with asyncio.timeout(20):
+        while children() - before:
+            await asyncio.sleep(0.01)
+    monkeypatch.undo()
+    again = await world.finished(await world.archive(zipped(a_png=png(1), b_png=png(2))))
+    assert again["created"] == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+async def test_a_picture_whose_worker_dies_is_reported_and_the_others_go_in(world: World, tmp_path: Path) -> None:
+    before = children()
+    slow = bytes(imagecodecs.jpeg2k_encode(np.random.default_rng(1).integers(0, 255, (2500, 2500), np.uint8), level=0))
+    job = await world.archive(zipped(a_jp2=slow, b_png=png(2), c_png=png(3), d_png=png(4)))
+    async with asyncio.timeout(20):
+        while not (busy := [pid for pid in children() - before if "libvips" in Path(f"/proc/{pid}/maps").read_text()]):
+            await asyncio.sleep(0.001)
+    os.kill(busy[0], signal.SIGKILL)
+    done = await world.finished(job)
+    assert (done["state"], done["created"], done["rejected"]) == ("done", 3, 1), done
+    (told,) = await world.rejects(job)
+    assert "process that ran render die" in told["problem"]
+    assert told["remedy"]
+    assert len(children() - before) == 1  # the one that took its place
+    assert list((tmp_path / "data" / "scratch").iterdir()) == []
+
+
+def children() -> set[int]:
+    """The processes that this one started."""
+    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
 
 
 async def test_nothing_is_left_in_the_scratch_folder(world: World, tmp_path: Path) -> None:

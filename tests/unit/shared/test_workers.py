@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -101,6 +102,27 @@ async def test_cancelling_kills_the_worker() -> None:
     with anyio.move_on_after(0.2):
         await workers.run(time.sleep, 300, timeout=600)
     assert not alive(process)
+
+
+def children() -> set[int]:
+    found = {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    return {pid for pid in found if alive(pid)}
+
+
+async def test_cancelling_while_a_worker_starts_leaves_no_other_behind() -> None:
+    workers, before = Workers(1), children()
+    for _ in range(3):
+        with anyio.move_on_after(0.01):
+            await workers.run(time.sleep, 300, timeout=600)
+    assert await workers.run(abs, -1, timeout=20) == 1
+    assert len(children() - before) <= 1
+
+
+async def test_a_worker_that_was_killed_while_it_waited_is_replaced_and_no_input_blamed() -> None:
+    workers = Workers(1)
+    for _ in range(3):
+        os.kill(await workers.run(os.getpid, timeout=20), signal.SIGKILL)
+        assert await workers.run(abs, -1, timeout=20) == 1
 
 
 SERVER = """

@@ -201,8 +201,8 @@ def bmp(bits: int, *, compression: int = 0, width: int = 16, height: int = 8) ->
     return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + colours + rows
 
 
-@pytest.mark.parametrize("compression", [1, 4, 5], ids=["RLE8", "JPEG", "PNG"])
-def test_a_bmp_in_disguise_is_refused(tmp_path: Path, compression: int) -> None:
+@pytest.mark.parametrize("compression", [4, 5], ids=["JPEG", "PNG"])
+def test_another_format_disguised_as_bmp_is_refused(tmp_path: Path, compression: int) -> None:
     with pytest.raises(Invalid, match="BMP is damaged, incomplete or of a rare kind"):
         shown(tmp_path, bmp(8, compression=compression))
 
