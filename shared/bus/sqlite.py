@@ -337,7 +337,13 @@ class SqliteBus:
 
     async def _move(self, subscription: Subscription, position: _Position, seq: int) -> None:
         await self._database.write(_commit_position(subscription.group, position.topic, seq))
-        _moved(position, seq)
+        self._moved(position, seq)
+
+    def _moved(self, position: _Position, seq: int) -> None:
+        position.seq, position.attempts, position.waiting_for, position.wake_at = seq, 0, "", 0.0
+        position.moved_at = datetime.now(UTC)
+        # Whoever looked between the commit and now saw the old position, and waits for the next change.
+        self._committed()
 
     async def _bury(self, subscription: Subscription, position: _Position, record: _Record, error: Exception) -> None:
         """Dead-letters an event and moves on, in one transaction."""
@@ -373,15 +379,10 @@ class SqliteBus:
             event_id=record.attributes["id"],
             error=type(error).__name__,
         )
-        _moved(position, record.seq)
+        self._moved(position, record.seq)
 
 
 _DEAD: Final = "id, grp, topic, attributes, body, error, traceback, died_at, attempts"
-
-
-def _moved(position: _Position, seq: int) -> None:
-    position.seq, position.attempts, position.waiting_for, position.wake_at = seq, 0, "", 0.0
-    position.moved_at = datetime.now(UTC)
 
 
 def _positions_of(subscription: Subscription) -> Job[list[_Position]]:

@@ -123,3 +123,24 @@ async def test_what_was_forgotten_is_in_no_file_of_the_store(tmp_path: Path) -> 
         async with asyncio.timeout(20):
             while any(b"Sentinel-7423" in path.read_bytes() for path in (tmp_path / "data").glob("mitagger.sqlite*")):
                 await asyncio.sleep(0.01)
+
+
+async def test_who_looked_between_a_commit_and_the_move_of_its_position_looks_again(database: Database) -> None:
+    gate = asyncio.Event()
+
+    async def shut(_events: Sequence[Event]) -> None:
+        await gate.wait()
+
+    bus = await reopened(database, shut)
+    await bus.publish([uploaded()])
+    settling = asyncio.create_task(bus.settled())
+    (position,) = [each for consumer in bus._consumers for each in consumer.positions if each.topic == "image.uploaded"]
+    looked = bus._commits
+    async with asyncio.timeout(10):
+        while not bus._woken._waiters or bus._commits != looked:  # the look is over: it waits for the next change
+            looked = bus._commits
+            await asyncio.sleep(0)
+        bus._moved(position, position.seq + 1)
+        await settling
+    gate.set()
+    await bus.stop()
