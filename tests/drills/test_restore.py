@@ -100,6 +100,8 @@ def holds(folder: Path) -> list[str]:
 
 
 async def rows(admin: AsyncClient) -> list[dict[str, str]]:
+    """The export, once it knows of everything that was done."""
+    await until(lambda: quiet(admin), what="every group has caught up")
     return sorted(await exported(admin), key=lambda row: sorted(row.items()))
 
 
