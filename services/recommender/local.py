@@ -15,7 +15,8 @@ from services.recommender.annotator import Annotation
 from services.recommender.profiles import TAGGING, Profile
 from services.recommender.scoring import besides, features, preferred, probability, weights
 from services.recommender.stretches import Stretches
-from shared.events.legend import Abbreviation, Analysis, Assertion
+from services.recommender.surroundings import Surroundings
+from shared.events.legend import Abbreviation, Analysis
 from shared.events.recommendation import Match
 from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
 from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
@@ -81,8 +82,7 @@ class LocalAnnotator:
         text = analysis.text
         mentions = _longest(self._likely(text))
         mentions = _longest(_expanded(mentions, text, analysis.abbreviations))
-        assertions = Stretches[Assertion]((scope.assertion, scope.start, scope.end) for scope in analysis.scopes)
-        panels = Stretches[str]((panel.label, panel.start, panel.end) for panel in analysis.panels)
+        around = Surroundings(analysis)
         return [
             Annotation(
                 start=one.start,
@@ -93,8 +93,8 @@ class LocalAnnotator:
                 name=one.name,
                 scope=one.scope,
                 score=one.score,
-                assertion=_assertion(assertions.around(one.start, one.end)),
-                panels=panels.around(one.start, one.end),
+                assertion=around.assertion(one.start, one.end),
+                panels=around.panels(one.start, one.end),
                 rule=one.rule,
             )
             for one in sorted(mentions, key=lambda one: (one.start, one.end, one.concept.ontology, one.concept.curie))
@@ -191,10 +191,3 @@ def _match(one: _Mention) -> Match:
     if one.abbreviated:
         return "abbreviation"
     return "label" if one.scope == "LABEL" and one.rule == RULES[AS_NAMED] else "synonym"
-
-
-def _assertion(scopes: Sequence[Assertion]) -> Assertion:
-    """Of what is both negated and uncertain, the negation is what the legend says."""
-    if "absent" in scopes:
-        return "absent"
-    return "uncertain" if "uncertain" in scopes else "present"
