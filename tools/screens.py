@@ -34,7 +34,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
-        demo = subprocess.Popen(
+        demo = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "mitagger", "demo", "--data", f"{folder}/demo", "--port", str(PORT)],
             stdout=subprocess.PIPE,
             text=True,
