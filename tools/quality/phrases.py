@@ -1,6 +1,6 @@
 """Phrases that must and must not give a recommendation on an axis, written before the matcher was run on them.
 
-One file an axis in `phrases/`: a line `+ …[[words]]…` where the axis must be found at the words, `- …` where it must not.
+One file an axis in `phrases/`: in a line `+ …[[words]]…` the axis must be found at the words, in `- …` it must not.
 Half of each kind is kept unseen (by a hash of the line): misses are listed of the other half only.
 """
 
@@ -13,7 +13,10 @@ from typing import Final
 
 from services.nlp.analysis import analyse
 from services.recommender.annotator import Annotation, Annotator
+from services.recommender.loading import vocabularies
 from shared.events.legend import Analysis
+from shared.settings import Settings
+from shared.vocabulary.artefact import Vocabularies
 
 FOLDER: Final = Path(__file__).parent / "phrases"
 _MARKED: Final = re.compile(r"^([+-]) (.*?)\[\[(.+?)\]\](.*)$")
@@ -39,9 +42,7 @@ class Phrase:
 
     def met(self, found: Sequence[Annotation]) -> bool:
         """Whether what was found is as it must be: something on the axis touches the words, or nothing does."""
-        touched = any(
-            one.concept.axis == self.axis and one.start < self.end and self.start < one.end for one in found
-        )
+        touched = any(one.concept.axis == self.axis and one.start < self.end and self.start < one.end for one in found)
         return touched == self.wanted
 
 
@@ -54,6 +55,11 @@ def phrases() -> Iterator[Phrase]:
                 unseen = hashlib.sha256(line.encode()).digest()[0] % 2 == 1
                 start = len(before)
                 yield Phrase(path.stem, before + words + after, start, start + len(words), sign == "+", unseen)
+
+
+def in_use() -> Vocabularies:
+    """The default vocabularies, as a new installation has them."""
+    return vocabularies(Settings(vocabularies=None))
 
 
 def judged(annotator: Annotator) -> list[tuple[Phrase, bool]]:
