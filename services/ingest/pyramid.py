@@ -143,7 +143,7 @@ def _values(image: Any, offset: float, factor: float) -> Any:
 
 def _load(path: str, level: Level) -> Any:
     options = {"subifd": level.below} if level.below >= 0 else {}
-    return pyvips.Image.tiffload(path, page=level.ifd, fail_on="error", **options)
+    return pyvips.Image.tiffload(path, page=level.ifd, fail_on="warning", **options)
 
 
 def _part(path: str, page: Prepared, part: Cut) -> Any:
