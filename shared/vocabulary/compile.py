@@ -19,6 +19,7 @@ import io
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -29,9 +30,9 @@ import marisa_trie
 import numpy as np
 import numpy.typing as npt
 
-from shared.errors import Invalid
+from shared.errors import Invalid, TooLarge
 from shared.vocabulary.axes import AXES
-from shared.vocabulary.source import SCOPES, Name, Source, digest
+from shared.vocabulary.source import MOST_NAMES, SCOPES, Name, Source, check, digest
 from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, Language, conventions
 from shared.vocabulary.words import key, spoken
 
@@ -46,6 +47,10 @@ VARIED_SCOPES = ("LABEL", "EXACT", "SYNONYM")
 LONGEST_COUNTED = 6  # words; names within names are counted up to this length
 
 NO_AXIS = len(AXES)
+MOST_SOURCES = 200  # their numbers have a byte
+# What a thousand concepts are called says nothing, and would cost every text that says it. Of the defaults, "up
+# regulation" has 325 meanings, nearly all by variants.
+MOST_MEANINGS = 1_000
 
 _CONNECTING = frozenset({"of", "and", "or", "to", "in", "by", "with", "from", "for", "at", "via", "as", "on"})
 
@@ -92,13 +97,18 @@ def acronym(name: str) -> bool:
 def compile_sources(sources: Sequence[Source]) -> bytes:
     """The artefact of these vocabularies, in bytes. The same sources give the same bytes.
 
-    Raises Invalid where two sources have the same name or one has no names.
+    Raises Invalid where two sources have the same name, and what `source.check` raises; TooLarge where there are too
+    many, or where one name is that of more than 1,000 concepts.
     """
     if len({source.name for source in sources}) < len(sources):
         raise Invalid("Two vocabularies have the same name.", remedy="Give each one its own.")
+    if len(sources) > MOST_SOURCES or sum(len(source.names) for source in sources) > 2 * MOST_NAMES:
+        raise TooLarge(
+            f"At most {MOST_SOURCES} vocabularies with {2 * MOST_NAMES:,} names are used together.",
+            remedy="Leave out those that are not tagged with.",
+        )
     for source in sources:
-        if not source.names:
-            raise Invalid(f"The vocabulary {source.name} has no names.")
+        check(source)
 
     curies: list[str] = []
     axes: list[int] = []
@@ -209,6 +219,7 @@ class _Entries:
         self._said: list[int] = []  # of what matches in its own case only, the number of its text plus one
         self._texts: list[str] = []
         self._seen: set[str] = set()  # of the name at hand
+        self._meanings: Counter[str] = Counter()
 
     def add_name(self, number: int, *, preferred: bool, axis: int) -> None:
         text, normal = self._names[number], self._name_keys[number]
@@ -222,6 +233,11 @@ class _Entries:
         always = (preferred and axis != AXES.index("pharmaceutical")) or normal.count(" ") > 1
         if not always and zipf >= (HIGH_FREQUENCY_ACRONYM if is_acronym else HIGH_FREQUENCY):
             return
+        if self._meanings[normal] >= MOST_MEANINGS:
+            raise TooLarge(
+                f"More than {MOST_MEANINGS:,} concepts are called {text[:80]!r}.",
+                remedy="Leave out that name, or the vocabulary: it says nothing.",
+            )
         self._add(normal, number, AS_NAMED, zipf, text if is_acronym else None)
 
     def add_variant(self, number: int, text: str, rule: int) -> None:
@@ -233,12 +249,15 @@ class _Entries:
         if said[0] in _CONNECTING or said[-2] in _CONNECTING:
             return
         zipf = self._frequent.most(text, normal)
+        if self._meanings[normal] >= MOST_MEANINGS:
+            return
         if rule not in (ABBREVIATED, CONVENTION) and (_TINY.fullmatch(text) or zipf > HIGH_FREQUENCY_VARIANT):
             return
         cased = rule == ABBREVIATED and (acronym(text) or _TINY.fullmatch(text))
         self._add(normal, number, rule, zipf, text if cased else None)
 
     def _add(self, normal: str, number: int, rule: int, zipf: float, said: str | None) -> None:
+        self._meanings[normal] += 1
         self._keys.append(normal)
         self._name.append(number)
         self._rule.append(rule)

@@ -1,6 +1,7 @@
 """Reading vocabulary files: TSV with a header `id, name, scope` and optionally `axis`, plain, gzip or xz.
 
 One row a name. Files come from outside: every bound below is checked while reading, and a bad row is named by its line.
+What other readers make is held to the same bounds by `check`, which `compile` calls.
 """
 
 import gzip
@@ -8,8 +9,10 @@ import hashlib
 import io
 import lzma
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -24,7 +27,12 @@ MOST_NAMES = 5_000_000
 LONGEST_NAME = 4_000  # code points; the longest systematic chemical names have about 2,000
 LONGEST_ID = 200
 LONGEST_LINE = 64 * 1024  # bytes
+# The most that the default vocabularies have are 285 names and 15 parents of one concept.
+MOST_NAMES_OF_A_CONCEPT = 5_000
+MOST_PARENTS = 5_000_000
+MOST_PARENTS_OF_A_CONCEPT = 1_000
 
+_SPLIT = "Import a part of it: the axes that are tagged, or without inactive concepts."
 _REMEDY = "A vocabulary is a UTF-8 file of tab-separated columns with the header id, name, scope."
 
 
@@ -92,6 +100,60 @@ def read(
         iri_prefix=dict(iri_prefix or {}),
         table=default_table() if table is None else table,
     )
+
+
+def check(source: Source) -> None:
+    """Whether a vocabulary keeps to the bounds, whoever made it; linear in its size.
+
+    Raises TooLarge where it has too many names or parents, all in all or of one concept, or one too long; Invalid where
+    it has no names, or where concepts are their own ancestors: the message then names them.
+    """
+    if not source.names:
+        raise Invalid(f"The vocabulary {source.name} has no names.")
+    if len(source.names) > MOST_NAMES:
+        raise TooLarge(f"The vocabulary {source.name} has more than {MOST_NAMES:,} names.", remedy=_SPLIT)
+    if len(source.parents) > MOST_PARENTS:
+        raise TooLarge(f"The vocabulary {source.name} has more than {MOST_PARENTS:,} parents.", remedy=_SPLIT)
+    size = 0
+    for name in source.names:
+        size += len(name.name)
+        if len(name.name) > LONGEST_NAME or len(name.id) > LONGEST_ID:
+            raise TooLarge(
+                f"The vocabulary {source.name} has a name or an id of {max(len(name.name), len(name.id)):,} characters"
+                f" (of {name.id[:40]}), at most {LONGEST_NAME:,} and {LONGEST_ID} are read.",
+                remedy="Leave it out.",
+            )
+    if size > MOST_BYTES:
+        raise TooLarge(f"The names of the vocabulary {source.name} have more than {MOST_BYTES:,} characters.")
+    _few_of_one(source.name, "names", Counter(name.id for name in source.names), MOST_NAMES_OF_A_CONCEPT)
+    _few_of_one(source.name, "parents", Counter(child for child, _ in source.parents), MOST_PARENTS_OF_A_CONCEPT)
+    _no_cycle(source)
+
+
+def _few_of_one(vocabulary: str, what: str, counts: Counter[str], most: int) -> None:
+    for identifier, count in counts.most_common(1):
+        if count > most:
+            raise TooLarge(
+                f"The vocabulary {vocabulary} has {count:,} {what} of {identifier[:LONGEST_ID]}, at most {most:,} are"
+                " read.",
+                remedy="That is a mistake of its file, most likely: see which column holds the id.",
+            )
+
+
+def _no_cycle(source: Source) -> None:
+    above: dict[str, list[str]] = {}
+    for child, parent in source.parents:
+        if child != parent:
+            above.setdefault(child, []).append(parent)
+    try:
+        TopologicalSorter(above).prepare()
+    except CycleError as error:
+        cycle = list(reversed(error.args[1]))
+        shown = " < ".join(cycle if len(cycle) <= 6 else [*cycle[:5], "…", cycle[-1]])
+        raise Invalid(
+            f"In the vocabulary {source.name}, concepts are their own ancestors: {shown}.",
+            remedy="Leave one of these parents out.",
+        ) from error
 
 
 def _names(path: Path, default: Axis | None) -> Iterator[Name]:

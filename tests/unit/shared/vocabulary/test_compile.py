@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.errors import Invalid
+from shared.errors import Invalid, TooLarge
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.compile import acronym, compile_sources, identity
 from tests.support.vocabularies import source, vocabularies
@@ -119,3 +119,8 @@ def test_a_truncated_artefact_is_refused() -> None:
     for length in np.linspace(1, len(packed) - 1, 20, dtype=int):
         with pytest.raises(Invalid):
             Vocabularies(packed[:length])
+
+
+def test_a_name_of_a_thousand_concepts_is_refused() -> None:
+    with pytest.raises(TooLarge, match="'finding'"):
+        compile_sources([source("X", [(f"X:{n}", "finding", "LABEL") for n in range(1_001)])])

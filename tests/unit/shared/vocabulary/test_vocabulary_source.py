@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Invalid, NotFound, TooLarge
-from shared.vocabulary.source import LONGEST_LINE, LONGEST_NAME, read
+from shared.vocabulary.source import LONGEST_LINE, LONGEST_NAME, MOST_NAMES, Name, Source, check, read
 
 GOOD = "id\tname\tscope\nCL:1\tneuron\tLABEL\nCL:1\tnerve cell\tEXACT\n"
 
@@ -80,3 +80,33 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"none\.tsv"):
         read(tmp_path / "none.tsv", name="CL")
+
+
+def made(names: list[Name], parents: list[tuple[str, str]] | None = None) -> Source:
+    return Source(name="X", version="1", digest="x", names=names, parents=parents or [])
+
+
+ONE = Name("X:1", "neuron", "LABEL", None)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "says"),
+    [
+        (made([]), "no names"),
+        (made([ONE] * (MOST_NAMES + 1)), "more than 5,000,000 names"),
+        (made([ONE._replace(name="x" * 1_000_000)]), "1,000,000 characters"),
+        (made([ONE._replace(id="x" * 201)]), "201 characters"),
+        (made([ONE._replace(name=f"neuron {n}") for n in range(5_001)]), "5,001 names of X:1"),
+        (made([ONE], [("X:1", f"X:{n}") for n in range(2, 1_003)]), "1,001 parents of X:1"),
+        (made([ONE], [("X:1", "X:2"), ("X:2", "X:3"), ("X:3", "X:1"), ("X:4", "X:1")]), "own ancestors: X:"),
+        (made([ONE], [(f"X:{n}", f"X:{(n + 1) % 100_000}") for n in range(100_000)]), "…"),
+    ],
+    ids=["empty", "names", "a long name", "a long id", "synonyms", "parents", "a small cycle", "a large cycle"],
+)
+def test_a_bomb_is_refused_whoever_made_it(bomb: Source, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        check(bomb)
+
+
+def test_many_parents_without_a_cycle_are_no_bomb() -> None:
+    check(made([ONE], [(f"X:{n}", f"X:{n // 2}") for n in range(1, 50_000)] + [("X:1", "X:1")]))
