@@ -115,7 +115,7 @@ def _loaded(path: Path) -> Vocabularies | None:
 
 
 def _compile_apart(wanted: Sequence[Origin], path: Path) -> None:
-    """`_compile` in a fresh interpreter: its 600 MB are never this process's."""
+    """`compile_into` in a fresh interpreter: its 600 MB are never this process's."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -183,7 +183,8 @@ def _default(row: Mapping[str, object]) -> Origin:
     )
 
 
-def _compile(wanted: Sequence[Origin], path: Path) -> None:
+def compile_into(wanted: Sequence[Origin], path: Path) -> None:
+    """Compile into a file of the cache, and keep no more than the newest there; see `_compile_apart`."""
     packed = compile_sources([origin.read() for origin in wanted])
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(packed)
@@ -195,7 +196,7 @@ def _compile(wanted: Sequence[Origin], path: Path) -> None:
 def main() -> int:
     """Compile the origins on standard input into the path that is the argument; see `_compile_apart`."""
     try:
-        _compile(_ORIGINS.validate_json(sys.stdin.buffer.read()), Path(sys.argv[1]))
+        compile_into(_ORIGINS.validate_json(sys.stdin.buffer.read()), Path(sys.argv[1]))
     except Invalid as error:
         refusal = {"error": type(error).__name__, "message": error.message, "remedy": error.remedy}
         sys.stdout.write(json.dumps(refusal))

@@ -56,16 +56,6 @@ def read(path: Path, *, name: str, version: str, digest: str, table: AxisTable) 
         raise Invalid(f"{path.name} is no vocabulary that was imported.", remedy="Import it again.") from error
 
 
-def labels(path: Path) -> dict[str, str]:
-    """The preferred name of each concept."""
-    with zipfile.ZipFile(path) as file:
-        found: dict[str, str] = {}
-        for identifier, text, scope, _ in _read(file, "names.tsv"):
-            if scope == "LABEL" or identifier not in found:
-                found[identifier] = text
-        return found
-
-
 def mappings(path: Path) -> Iterator[Mapping]:
     with zipfile.ZipFile(path) as file:
         for identifier, predicate, target in _read(file, "mappings.tsv"):

@@ -290,7 +290,6 @@ def test_a_package_gives_back_what_was_read_and_the_same_bytes(tmp_path: Path) -
     assert source.parents == found.parents
     assert source.types == found.types
     assert source.iri_prefix == {"SNOMEDCT:": "http://snomed.info/id/"}
-    assert package.labels(tmp_path / "one.zip")["SNOMEDCT:77477000"] == "CT scan"
     with pytest.raises(Invalid, match="no vocabulary that was imported"):
         package.read(write(tmp_path, "bad.zip", b"no"), name="X", version="1", digest="d", table=AxisTable())
 
