@@ -71,12 +71,11 @@ def sentences(text: str) -> list[Span]:
     """
     spans = []
     for start, stop in paragraphs(text):
-        for end in (*_ends(text, start, stop), stop):
-            sentence = text[start:end]
+        for left, right in pairwise((start, *_ends(text, start, stop), stop)):
+            sentence = text[left:right]
             if bare := sentence.strip():
-                left = start + sentence.index(bare[0])
-                spans.append((left, left + len(bare)))
-            start = end
+                first = left + sentence.index(bare[0])
+                spans.append((first, first + len(bare)))
     return spans
 
 
