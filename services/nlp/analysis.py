@@ -1,6 +1,6 @@
 """Everything that `nlp` finds in texts, in one call. Pure; never raises on any text; time grows with their length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from services.nlp.abbreviations import abbreviations
@@ -9,6 +9,7 @@ from services.nlp.language import detect
 from services.nlp.panels import panels
 from services.nlp.sentences import sentences
 from services.nlp.tokens import Tokens, tokens_of
+from shared.batches import in_parts
 from shared.events.legend import Analysis, LegendKind, Offsets
 
 # Texts are cut into tokens together until they have so many code points: what that needs then fits a cache.
@@ -36,20 +37,9 @@ def analyses(texts: Sequence[Text]) -> list[Analysis]:
     """
     return [
         _analysis(text, tokens)
-        for together in _in_parts(texts)
+        for together in in_parts(texts, _TOGETHER, lambda text: len(text.text))
         for text, tokens in zip(together, tokens_of([text.text for text in together], cues()), strict=True)
     ]
-
-
-def _in_parts(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
-    first = size = 0
-    for number, text in enumerate(texts):
-        size += len(text.text)
-        if size >= _TOGETHER:
-            yield texts[first : number + 1]
-            first, size = number + 1, 0
-    if first < len(texts):
-        yield texts[first:]
 
 
 def _analysis(given: Text, tokens: Tokens) -> Analysis:
