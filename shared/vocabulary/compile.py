@@ -30,8 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import Invalid, TooLarge
-from shared.events.recommendation import Axis
-from shared.vocabulary.axes import AXES, axis_of
+from shared.vocabulary.axes import AXES
 from shared.vocabulary.matcher import packed as matcher_of
 from shared.vocabulary.source import MOST_NAMES, SCOPES, Name, Source, check, digest
 from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, Language, conventions
@@ -56,7 +55,7 @@ MOST_MEANINGS = 1_000
 _CONNECTING = frozenset({"of", "and", "or", "to", "in", "by", "with", "from", "for", "at", "via", "as", "on"})
 
 _MADE_BY = (
-    *("compile.py", "matcher.py", "words.py", "source.py", "variants.py", "axes.json"),
+    *("compile.py", "matcher.py", "words.py", "source.py", "variants.py", "axes.py", "axes.json"),
     *("derivations.tsv", "abbreviations.tsv", "conventions.tsv"),
 )
 
@@ -124,11 +123,12 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
         concepts: dict[str, list[Name]] = {}
         for name in source.names:
             concepts.setdefault(name.id, []).append(name)
+        axis_of = source.placing()
         index = {identifier: len(curies) + i for i, identifier in enumerate(concepts)}
         parents += sorted({(index[a], index[b]) for a, b in source.parents if a in index and b in index and a != b})
         for identifier, names in concepts.items():
             names.sort(key=_rank)
-            axis: Axis | None = names[0].axis or axis_of(source.name, identifier)
+            axis = axis_of(identifier, names[0].axis)
             first_names.append(len(texts))
             axes.append(AXES.index(axis) if axis else NO_AXIS)
             belongs.append(number)
