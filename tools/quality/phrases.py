@@ -13,9 +13,9 @@ from typing import Final
 
 from services.nlp.analysis import analyse
 from services.recommender.annotator import Annotation, Annotator
-from services.recommender.loading import vocabularies
 from shared.events.legend import Analysis
 from shared.settings import Settings
+from shared.vocabulary import defaults
 from shared.vocabulary.artefact import Vocabularies
 
 FOLDER: Final = Path(__file__).parent / "phrases"
@@ -59,7 +59,7 @@ def phrases() -> Iterator[Phrase]:
 
 def in_use() -> Vocabularies:
     """The default vocabularies, as a new installation has them."""
-    return vocabularies(Settings(vocabularies=None))
+    return defaults.load(Settings().cache / "vocabularies")
 
 
 def judged(annotator: Annotator) -> list[tuple[Phrase, bool]]:
