@@ -24,6 +24,7 @@ ROUTES: Final = (
     Route("DELETE", "/api/v1/figures/{id}", "ingest"),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
+    Route("POST", "/api/v1/imports/preview", "ingest"),
     Route("GET", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports/{id}", "ingest"),
     Route("POST", "/api/v1/imports/{id}/rows", "ingest", seconds=600.0),

@@ -14,14 +14,15 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, Self, TypeVar
 
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
-from services.ingest.rendered import LARGEST_FILE
+from services.ingest.rendered import LARGEST_FILE, Format
 from services.ingest.renditions import sniff
 from shared.errors import Invalid, NotFound, TooLarge
 
@@ -36,6 +37,9 @@ BOMB_FROM = 32 * 1024**2  # bytes unpacked
 Entry = TypeVar("Entry")
 
 _CHUNK = 1024**2
+_TEXT = ".txt"
+_LONGEST_TEXT = 4 * (manifest.LONGEST_LEGEND + 1)  # bytes
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -50,7 +54,7 @@ class Bundle(Protocol):
         """Sorted; without hidden files and those in `problems`."""
 
     def open(self, name: str) -> BinaryIO:
-        """Raises NotFound for a name that is not among `names`."""
+        """Raises NotFound for a name that is not among `names`; Invalid where it cannot be read."""
 
     def __enter__(self) -> Self: ...
 
@@ -58,34 +62,66 @@ class Bundle(Protocol):
 
 
 class Folder:
-    """A folder's regular files. Links that lead outside it are left out."""
+    """A folder's regular files. Links that lead outside it are left out, and what cannot be read; both are told."""
 
     def __init__(self, path: Path) -> None:
         self._root = path.resolve()
-        self.name = self._root.name
+        self.name = _legible(self._root.name) or "figures"
         self.problems: list[Problem] = []
         self._files: dict[str, Path] = {}
-        for folder, folders, files in os.walk(self._root):
+        for folder, folders, files in os.walk(self._root, onerror=self._unread):
+            here = Path(folder)
             folders[:] = sorted(name for name in folders if not _hidden(name))
+            for name in [name for name in folders if (here / name).is_symlink()]:
+                folders.remove(name)  # os.walk does not follow it, and says nothing
+                self._leave(here / name, "It is a link to a folder.", "Import that folder itself.")
             for file in sorted(name for name in files if not _hidden(name)):
-                self._take(Path(folder, file))
+                self._take(here / file)
+
+    def _unread(self, error: OSError) -> None:
+        self._leave(
+            Path(error.filename), f"It cannot be read: {error.strerror}.", "Give yourself the right to read it."
+        )
+
+    def _leave(self, path: Path, message: str, remedy: str) -> None:
+        self.problems.append(Problem(message, remedy, file=self._name(path)))
+
+    def _name(self, path: Path) -> str:
+        return _legible(path.relative_to(self._root).as_posix())
 
     def _take(self, path: Path) -> None:
-        name = path.relative_to(self._root).as_posix()
-        if not path.resolve().is_relative_to(self._root):
-            self.problems.append(Problem("It is a link out of the folder.", "Put the file itself there.", file=name))
-        elif not path.is_file():
-            self.problems.append(Problem("It is no regular file.", "Remove it.", file=name))
+        name = self._name(path)
+        try:
+            inside, regular = path.resolve().is_relative_to(self._root), path.is_file()
+        except (OSError, RuntimeError):  # a loop of links
+            inside, regular = True, False
+        if not inside:
+            self._leave(path, "It is a link out of the folder.", "Put the file itself there.")
+        elif not regular:
+            self._leave(path, "It is no regular file.", "Remove it.")
+        elif name in self._files:
+            self._leave(path, "Another file has the same name, written in other bytes.", "Rename one of them.")
         elif len(self._files) == MOST_FILES:
             raise TooLarge(f"The folder has more than {MOST_FILES:,} files.", remedy="Import it in parts.")
         else:
-            self._files[_key(name)] = path
+            self._files[name] = path
 
     def names(self) -> list[str]:
         return sorted(self._files)
 
+    def path(self, name: str) -> Path:
+        """Where the file lies. Raises NotFound."""
+        return _get(self._files, name)
+
     def open(self, name: str) -> BinaryIO:
-        return _get(self._files, name).open("rb")
+        try:
+            return self.path(name).open("rb")
+        except OSError as error:
+            raise Invalid(
+                f"It cannot be read: {error.strerror}.",
+                field="file",
+                remedy="Look whether it is still there, and whether you may read it.",
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -203,43 +239,103 @@ def copy(bundle: Bundle, name: str, to: IO[bytes]) -> int:
     return copied
 
 
-def rows(bundle: Bundle) -> Iterator[Row | Problem]:
-    """What the bundle's manifest says of its files; without one, each picture is of a collection named like the bundle.
+def rows(bundle: Bundle, said: bytes | None = None) -> Iterator[Row | Problem]:
+    """What the bundle's manifest says of its files, or one from elsewhere (`said`); without one, each picture is of a
+    collection named like the bundle, and what stands in a text file beside it (a.txt of a.png) is its legend.
 
     Problems of the bundle come first; a row whose file is missing becomes one. Raises as `manifest.read` does.
     """
-    yield from bundle.problems
+    yield from bundle.problems if said is None else ()
     names = bundle.names()
-    manifests = [name for name in names if name in MANIFESTS]
-    if len(manifests) > 1:
-        raise Invalid(f"There are {' and '.join(manifests)}.", remedy="Keep one of them.")
-    if not manifests:
+    own = manifest_of(bundle) if said is None else None
+    if said is None and own is None:
         yield from _pictures(bundle, names)
         return
-    there = frozenset(names)
-    for item in manifest.read(_content(bundle, manifests[0])):
+    there, named = frozenset(names), set[str]()
+    for item in manifest.read(said if said is not None else _content(bundle, own or "")):
+        if isinstance(item, Row) and item.file:
+            named.add(_key(item.file))
         if isinstance(item, Row) and item.file and _key(item.file) not in there:
-            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", file=item.file)
+            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", item.file)
         else:
             yield item
+    if own is not None:
+        yield from _unnamed(bundle, sorted(there - named - {own}))
+
+
+def manifest_of(bundle: Bundle) -> str | None:
+    """The name of the bundle's manifest, if it has one. Raises Invalid when it has two."""
+    found = [name for name in bundle.names() if name in MANIFESTS]
+    if len(found) > 1:
+        raise Invalid(f"There are {' and '.join(found)}.", remedy="Keep one of them.")
+    return found[0] if found else None
+
+
+def originals(bundle: Bundle, said: bytes | None, numbers: Container[int]) -> tuple[list[str], dict[int, list[str]]]:
+    """The columns of the manifest (see `rows`) and the cells of these rows, as they were written; none without one."""
+    own = manifest_of(bundle) if said is None else None
+    if said is None and own is None:
+        return [], {}
+    return manifest.originals(said if said is not None else _content(bundle, own or ""), numbers)
+
+
+def _unnamed(bundle: Bundle, names: Sequence[str]) -> Iterator[Problem]:
+    """One warning of all the pictures that the manifest says nothing of."""
+    pictures = [name for name in names if isinstance(_kind(bundle, name), str)]
+    if pictures:
+        shown = ", ".join(pictures[:5]) + (" …" if len(pictures) > 5 else "")
+        yield Problem(
+            f"The manifest does not name {len(pictures):,} of the pictures; they were left out: {shown}",
+            "Add a row for each, if they are figures.",
+            severity="warning",
+        )
 
 
 def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
+    beside = {name[: -len(_TEXT)]: name for name in names if name.lower().endswith(_TEXT)}
+    kinds = {name: _kind(bundle, name) for name in names}
+    legends = {
+        name: text
+        for name, kind in kinds.items()
+        if isinstance(kind, str) and (text := beside.get(name) or beside.get(name.rpartition(".")[0]))
+    }
+    used = frozenset(legends.values())
     number = 0
-    for name in names:
-        try:
-            with _explained(name), bundle.open(name) as file:
-                sniff(file.read(132))
-        except Invalid as error:
-            remedy = "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy
-            yield Problem(error.message, remedy, file=name)
+    for name, kind in kinds.items():
+        if name in used:
+            continue
+        if isinstance(kind, Problem):
+            yield kind
             continue
         number += 1
-        checked = manifest.check({"collection": bundle.name, "file": name}, number)
+        # A folder of DICOM is often named after the patient.
+        values = {"collection": "DICOM" if kind == "dicom" else bundle.name, "file": name}
+        if text := legends.get(name):
+            try:
+                with bundle.open(text) as file:
+                    legend, warning = manifest.decoded(file.read(_LONGEST_TEXT), f"The legend {text}")
+            except Invalid as error:
+                yield Problem(error.message, error.remedy, number, "legend", name)
+                continue
+            values["legend"] = legend
+            if warning is not None:
+                yield replace(warning, row=number, column="legend", file=name)
+        checked = manifest.check(values, number)
         if isinstance(checked, Row):
             yield checked
         else:
-            yield from checked
+            yield from (replace(problem, file=name) for problem in checked)
+
+
+def _kind(bundle: Bundle, name: str) -> Format | Problem:
+    """By its first bytes."""
+    try:
+        with _explained(name), bundle.open(name) as file:
+            return sniff(file.read(132))
+    except Invalid as error:
+        return Problem(
+            error.message, "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy, file=name
+        )
 
 
 def _content(bundle: Bundle, name: str) -> bytes:
@@ -267,6 +363,15 @@ def _get(files: dict[str, Entry], name: str) -> Entry:
 def _key(name: str) -> str:
     """Names as one writes them: macOS stores them decomposed."""
     return unicodedata.normalize("NFC", name)
+
+
+def _legible(name: str) -> str:
+    """A name of a file system, which takes any bytes, as text: mostly UTF-8, else of old Windows."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode("cp1252", errors="replace")
+    return _key(_UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", name))
 
 
 def _hidden(part: str) -> bool:

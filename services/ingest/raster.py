@@ -83,6 +83,21 @@ def read(path: str, kind: Format) -> Read:
         return _upright(header, _shown(header, kind, path), several)
 
 
+def header(path: str, kind: Format) -> None:
+    """Looks at the header alone. Raises as `read` does for what it finds there."""
+    _guard()
+    with _explained(kind):
+        if kind == "tiff":
+            tiff.structure(path)
+        elif kind in ("bmp", "jpeg2000"):
+            width, height, _ = codecs.size(Path(path).read_bytes())
+            check_pixels(width, height)
+        else:
+            image = _load(path, kind)
+            check_pixels(image.width, image.height)
+            check_ratio(_bytes(image), os.path.getsize(path))
+
+
 def _tiff(path: str) -> Read:
     found = tiff.structure(path)
     if found.vips:
