@@ -17,11 +17,12 @@ from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.client.errors import Busy, Unreachable
 from mitagger.import_records import Record, Records
-from services.ingest.archive import Bundle, Folder, copy, open_bundle, originals, rows
+from services.ingest.archive import copy, open_bundle, originals, rows
 from services.ingest.looking import looked
 from services.ingest.manifest import Problem, Row
 from services.ingest.rendered import LARGEST_FILE
 from services.ingest.renditions import sniff
+from shared.archive import Bundle, Folder
 from shared.errors import DeadlineExceeded, Invalid, NotFound, TooLarge
 from shared.workers import Workers
 

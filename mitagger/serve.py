@@ -27,7 +27,7 @@ import services.recommender.service
 from services.gateway.identity import SignIn
 from services.gateway.routes import SERVICES
 from services.recommender.choosing import chosen
-from services.recommender.loading import vocabularies
+from services.recommender.loading import Library
 from shared import logs
 from shared.bus.port import Bus
 from shared.documents.port import Document
@@ -120,9 +120,7 @@ def behind(engine: Engine, settings: Settings) -> list[Service]:
     return [
         services.ingest.service.build(engine, workers=settings.workers),
         services.nlp.service.build(engine),
-        services.recommender.service.build(
-            engine, load=lambda: vocabularies(settings), over=annotator.over, stop=annotator.stop
-        ),
+        services.recommender.service.build(engine, library=Library(settings), over=annotator.over, stop=annotator.stop),
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]

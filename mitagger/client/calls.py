@@ -179,6 +179,51 @@ def vocabularies() -> Call[m.Page[m.Vocabulary]]:
     return _get("/vocabularies", m.Page[m.Vocabulary])
 
 
+def import_vocabulary(
+    name: str, upload: str, file: str, *, version: str, axis: str, activate: bool
+) -> Call[m.VocabularyVersion]:
+    body: dict[str, Any] = {"name": name, "upload": upload, "file": file, "version": version, "activate": activate}
+    if axis:
+        body["axis"] = axis
+    return _post("/vocabularies/versions", m.VocabularyVersion, body)
+
+
+def vocabulary_versions(name: str) -> Call[m.Page[m.VocabularyVersion]]:
+    return _get("/vocabularies/versions", m.Page[m.VocabularyVersion], name=name)
+
+
+def vocabulary_version(id: str) -> Call[m.VocabularyVersion]:
+    return _get(f"/vocabularies/versions/{_id(id)}", m.VocabularyVersion)
+
+
+def delete_vocabulary_version(id: str) -> Call[None]:
+    return Call("DELETE", f"{API}/vocabularies/versions/{_id(id)}", None)
+
+
+def vocabulary_difference(id: str, against: str) -> Call[m.VocabularyDifference]:
+    return _get(f"/vocabularies/versions/{_id(id)}/difference", m.VocabularyDifference, against=against)
+
+
+def activate_vocabularies(ids: Sequence[str]) -> Call[m.VocabularySet]:
+    return _post("/vocabularies/sets", m.VocabularySet, {"activate": list(ids)})
+
+
+def deactivate_vocabulary(name: str) -> Call[m.VocabularySet]:
+    return _post("/vocabularies/sets", m.VocabularySet, {"deactivate": name})
+
+
+def vocabulary_sets() -> Call[m.Page[m.VocabularySet]]:
+    return _get("/vocabularies/sets", m.Page[m.VocabularySet])
+
+
+def vocabulary_set(id: str) -> Call[m.VocabularySet]:
+    return _get(f"/vocabularies/sets/{_id(id)}", m.VocabularySet)
+
+
+def roll_back_vocabularies() -> Call[m.VocabularySet]:
+    return _post("/vocabularies/rollback", m.VocabularySet)
+
+
 def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.Page[m.Concept]]:
     return _get("/concepts", m.Page[m.Concept], q=words, axis=axis, limit=limit)
 

@@ -165,6 +165,63 @@ class Vocabulary(Answer):
     version: str
 
 
+class SkippedRow(Answer):
+    """A row of a vocabulary file that was not read, and why."""
+
+    file: str
+    line: int
+    problem: str
+
+
+class VocabularyVersion(Answer):
+    """An imported version of a vocabulary, or one on its way in (`rows` so far)."""
+
+    id: str
+    name: str
+    version: str
+    axis: Axis | None = None
+    file: str = ""
+    format: str | None = None
+    state: Literal["waiting", "running", "ready", "failed"]
+    problem: str = ""
+    active: bool = False
+    rows: int = 0
+    concepts: int = 0
+    names: int = 0
+    skipped: int = 0
+    skipped_rows: list[SkippedRow] = []
+    created_at: datetime
+
+
+class VocabularySet(Answer):
+    """Imported vocabularies used together (name to version's id); with an empty id none, the defaults alone."""
+
+    id: str
+    state: Literal["waiting", "running", "ready", "failed"]
+    problem: str = ""
+    active: bool = False
+    reason: str = ""
+    members: dict[str, str] = {}
+    created_at: datetime | None = None
+
+
+class Renamed(Answer):
+    curie: str
+    before: str
+    after: str
+
+
+class VocabularyDifference(Answer):
+    """How many concepts one version adds to, removes from and renames in another, and the first of each."""
+
+    added: int
+    removed: int
+    renamed: int
+    added_concepts: dict[str, str] = {}
+    removed_concepts: dict[str, str] = {}
+    renamed_concepts: list[Renamed] = []
+
+
 class Concept(Answer):
     """A concept found. `name` is the name that matched, of this `scope`."""
 
