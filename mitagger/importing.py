@@ -15,15 +15,15 @@ from typing import Any, Final, Self, TypeVar
 
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
-from mitagger.client.errors import Busy, Unreachable
+from mitagger.client.errors import Busy, Rejected, Unreachable
+from mitagger.client.errors import Problem as Refusal
 from mitagger.import_records import Record, Records
 from services.ingest.archive import copy, open_bundle, originals, rows
 from services.ingest.looking import looked
 from services.ingest.manifest import Problem, Row
-from services.ingest.rendered import LARGEST_FILE
 from services.ingest.renditions import sniff
 from shared.archive import Bundle, Folder
-from shared.errors import DeadlineExceeded, Invalid, NotFound, TooLarge
+from shared.errors import DeadlineExceeded, Invalid, NotFound
 from shared.workers import Workers
 
 # Rows in one request: enough to keep the server's renderers busy, few enough to show progress.
@@ -280,11 +280,28 @@ async def _uploaded(
             sent.append(_values(row, digest, paths.get(digest or "")))
         if paths:
             known = await _patient(lambda: client.preview_rows(sent))
-            new = {values["upload"] for values, one in zip(sent, known, strict=True) if one.status == "created"}
-            await asyncio.gather(
-                *(_patient(lambda path=path: client.upload(path)) for digest, path in paths.items() if digest in new)  # type: ignore[misc]
+            new = {
+                values["upload"]
+                for values, one in zip(sent, known, strict=True)
+                if one.status == "created" and values["upload"]
+            }
+            wrong = dict(
+                zip(new, await asyncio.gather(*(_refusal(client, paths[digest]) for digest in new)), strict=True)
             )
+            for values, row in zip(sent, batch, strict=True):
+                if (error := wrong.get(values["upload"])) is not None:
+                    unread.append(Problem(error.detail, error.remedy, row.number, "file", row.file))
+                    values["upload"] = None
         return sent, unread
+
+
+async def _refusal(client: AsyncClient, path: Path) -> Refusal | None:
+    """Uploads a file; what the server has against it, such as its size."""
+    try:
+        await _patient(lambda: client.upload(path))
+    except Rejected as error:
+        return error.problem
+    return None
 
 
 def _values(row: Row, digest: str | None, path: Path | None = None) -> dict[str, Any]:
@@ -309,12 +326,6 @@ def _path(bundle: Bundle, name: str, scratch: Path) -> Path:
             copy(bundle, name, out)
         return scratch
     path = bundle.path(name)
-    with bundle.open(name):  # readable
-        size = path.stat().st_size
-    if size > LARGEST_FILE:
-        raise TooLarge(
-            f"It has more than {LARGEST_FILE // 1024**2} MiB.", field="file", remedy="Send a smaller version."
-        )
     try:
         str(path).encode()
     except UnicodeEncodeError:  # libvips wants names in UTF-8

@@ -141,6 +141,15 @@ class AsyncClient:
     async def delete_figure(self, id: str) -> None:
         await self.send(calls.delete_figure(id))
 
+    async def view(self, id: str, *, page: int = 0, frame: int = 0) -> m.PageView:
+        """What can be looked at in a figure's picture, and where its tiles are."""
+        return await self.send(calls.view(id, page, frame))
+
+    async def render(self, id: str, into: IO[bytes], **asked: Any) -> int:
+        """A part of a figure's picture as JPEG; returns its bytes. `asked`: page, frame, window, level, invert,
+        region ("x,y,width,height"), size."""
+        return await self.download(calls.rendered(id, asked), into)
+
     def articles(self) -> AsyncIterator[m.Article]:
         return self.pages(calls.articles())
 

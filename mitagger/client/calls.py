@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -135,6 +135,16 @@ def change_figure(id: str, changes: Mapping[str, Any], version: int | None) -> C
 
 def delete_figure(id: str) -> Call[None]:
     return Call("DELETE", f"{API}/figures/{_id(id)}", None)
+
+
+def view(id: str, page: int, frame: int) -> Call[m.PageView]:
+    return _get(f"/figures/{_id(id)}/view", m.PageView, page=page, frame=frame)
+
+
+def rendered(id: str, asked: Mapping[str, Any]) -> str:
+    """The address of a render."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"{API}/figures/{_id(id)}/render?{urlencode(given)}"
 
 
 def articles() -> Call[m.Page[m.Article]]:

@@ -138,6 +138,15 @@ class Client:
     def delete_figure(self, id: str) -> None:
         self.send(calls.delete_figure(id))
 
+    def view(self, id: str, *, page: int = 0, frame: int = 0) -> m.PageView:
+        """What can be looked at in a figure's picture, and where its tiles are."""
+        return self.send(calls.view(id, page, frame))
+
+    def render(self, id: str, into: IO[bytes], **asked: Any) -> int:
+        """A part of a figure's picture as JPEG; returns its bytes. `asked`: page, frame, window, level, invert,
+        region ("x,y,width,height"), size."""
+        return self.download(calls.rendered(id, asked), into)
+
     def articles(self) -> Iterator[m.Article]:
         return self.pages(calls.articles())
 

@@ -6,7 +6,7 @@ For whoever wants to know before an import; runs in workers, as `services.ingest
 import os
 from collections.abc import Sequence
 
-from services.ingest.rendered import LARGEST_FILE
+from services.ingest.rendered import LARGEST_FILE, LARGEST_TIFF
 from services.ingest.renditions import sniff
 from shared.errors import Invalid, TooLarge
 
@@ -20,14 +20,14 @@ def _looked(path: str) -> Invalid | None:
     from services.ingest import dicom, raster  # noqa: PLC0415 - libvips and pydicom load in workers only
 
     try:
-        size = os.path.getsize(path)
-        if size > LARGEST_FILE:
-            return TooLarge(
-                f"The file has {size:,} bytes; at most {LARGEST_FILE // 1024**2} MiB are read.",
-                remedy="Send a smaller version of it.",
-            )
         with open(path, "rb") as file:
             kind = sniff(file.read(132))
+        size, most = os.path.getsize(path), LARGEST_TIFF if kind == "tiff" else LARGEST_FILE
+        if size > most:
+            return TooLarge(
+                f"The file has {size:,} bytes; at most {most // 1024**2} MiB are read.",
+                remedy="Send a smaller version of it.",
+            )
         if kind == "dicom":
             dicom.header(path)
         else:
