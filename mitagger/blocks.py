@@ -1,9 +1,9 @@
 """Files of lines, in blocks: plain, gzip or Zstandard by their name. Memory does not grow with them."""
 
 import gzip
-import io
 import sys
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
@@ -51,12 +51,12 @@ def packing(path: Path) -> Packing:
     return cast("Packing", path.suffix) if path.suffix in (".gz", ".zst") else ""
 
 
-def unpacked(file: io.BufferedReader, how: Packing) -> io.BufferedReader:
+def unpacked(file: BufferedReader, how: Packing) -> BufferedIOBase:
     """What `file` holds. Reading it raises the errors in `BROKEN` where it is damaged."""
     if how == ".gz":
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), _READ)
+        return gzip.GzipFile(fileobj=file)
     if how == ".zst":
-        return io.BufferedReader(zstd.ZstdFile(file), _READ)
+        return cast("BufferedIOBase", zstd.ZstdFile(file))
     return file
 
 
