@@ -33,6 +33,7 @@ ROUTES: Final = (
     Route("GET", "/api/v1/views/{grant}/tiles/{zoom}/{tile}", "ingest", seconds=VIEW_SECONDS, granted=True),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
+    Route("POST", "/api/v1/imports/preview", "ingest"),
     Route("GET", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports/{id}", "ingest"),
     Route("POST", "/api/v1/imports/{id}/rows", "ingest", seconds=600.0),
