@@ -22,8 +22,8 @@ from shared.vocabulary.variants import AS_NAMED
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, corpus, vocabularies
 from tools.quality.phrases import Phrase, in_use, phrases
 
-# Times that an example of a phrase counts. What must not be found was thought of to mislead and is rare in legends; what
-# must be found is everyday.
+# Times that an example of a phrase counts. What must not be found was thought of to mislead and is rare in legends;
+# what must be found is everyday.
 WANTED: Final = 2
 UNWANTED: Final = 1
 PENALTY: Final = 8.0  # of 1 to 12 the best in five-fold cross-validation by article
