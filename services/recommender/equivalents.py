@@ -1,8 +1,8 @@
 """One concept that several ontologies have: shown once, as the preferred ontology's, with the others listed. Pure.
 
 Two concepts of one axis are one to people who tag when the same words, and no others, mention both by a preferred name
-or an exact synonym: "incisor" is Incisor (MeSH) and incisor tooth (UBERON). Within an ontology they stay two: its makers
-told them apart. Of 436 figure legends this joins one recommendation in a hundred; it matters where a site's own
+or an exact synonym: "incisor" is Incisor (MeSH) and incisor tooth (UBERON). Within an ontology they stay two: its
+makers told them apart. Of 436 figure legends this joins one recommendation in a hundred; it matters where a site's own
 vocabulary stands beside the default ones.
 """
 
