@@ -37,6 +37,7 @@ class View:
     figures: Mapping[str, int] = field(default_factory=dict)
     groups: Sequence[Group] = ()
     dead_letters: int | None = None
+    quarantine: int | None = None
 
 
 def page(view: View) -> str:
@@ -49,7 +50,12 @@ def page(view: View) -> str:
         f"<h2>Services</h2><ul class=services>{''.join(f'<li>{escape(name)}' for name in view.services)}</ul>",
     ]
     if view.dead_letters is not None:
-        parts += [_figures(view.figures), _groups(view.groups), _dead_letters(view.dead_letters)]
+        parts += [
+            _figures(view.figures),
+            _quarantine(view.quarantine),
+            _groups(view.groups),
+            _dead_letters(view.dead_letters),
+        ]
     live = ' data-live="5"' if signed_in else ""
     script = '<script src="/pages/refresh.js" defer></script>' if signed_in else ""
     return (
@@ -83,6 +89,15 @@ def _figures(figures: Mapping[str, int]) -> str:
         f"<li><strong>{count:,}</strong> {escape(_LABELS.get(status, status))}" for status, count in figures.items()
     )
     return f"<h2>Figures</h2><ul class=figures>{cells}</ul>"
+
+
+def _quarantine(waiting: int | None) -> str:
+    if not waiting:
+        return ""
+    return (
+        f"<p><strong>{waiting:,}</strong> pictures wait in quarantine, unseen by annotators: "
+        "<code>mitagger quarantine list</code></p>"
+    )
 
 
 def _groups(groups: Sequence[Group]) -> str:

@@ -22,6 +22,12 @@ ROUTES: Final = (
     Route("GET", "/api/v1/figures/{id}", "ingest"),
     Route("PATCH", "/api/v1/figures/{id}", "ingest"),
     Route("DELETE", "/api/v1/figures/{id}", "ingest"),
+    Route("GET", "/api/v1/quarantine", "ingest"),
+    Route("GET", "/api/v1/quarantine/{id}", "ingest"),
+    Route("POST", "/api/v1/quarantine/{id}/confirm", "ingest"),
+    # Every page and frame is made anew.
+    Route("POST", "/api/v1/quarantine/{id}/black-out", "ingest", seconds=120.0),
+    Route("POST", "/api/v1/quarantine/{id}/refuse", "ingest"),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports", "ingest"),

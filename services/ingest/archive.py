@@ -3,7 +3,8 @@
     with open_bundle(path) as bundle:
         for item in rows(bundle):  # Row or Problem
 
-Nothing of a zip is unpacked before it is asked for, and never to a name that the zip chose.
+Nothing of a zip is unpacked before it is asked for, and never to a name that the zip chose. No message holds a file's
+name, which may be a patient's (see `naming`); `Problem.file` does, for who reads the bundle.
 """
 
 import io
@@ -16,12 +17,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, Self, TypeVar
 
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
-from services.ingest.rendered import LARGEST_FILE
+from services.ingest.naming import DICOM_COLLECTION
+from services.ingest.rendered import LARGEST_FILE, Format
 from services.ingest.renditions import sniff
 from shared.errors import Invalid, NotFound, TooLarge
 
@@ -132,6 +135,19 @@ class Zip:
     def names(self) -> list[str]:
         return sorted(self._members)
 
+    def place(self, name: str) -> int:
+        """Where the file stands in the zip's list of members, as `unzip -Z1` counts them, from 1; 0: nowhere."""
+        return self._places.get(_key(name), 0)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        places: dict[str, int] = {}
+        for number, member in enumerate(self._zip.infolist(), start=1):
+            name = _key(_decoded(member))
+            for known in (name, name.partition("/")[2]):  # of a zip of one folder
+                places.setdefault(known, number)
+        return places
+
     def open(self, name: str) -> BinaryIO:
         return self._zip.open(_get(self._members, name))  # type: ignore[return-value]
 
@@ -198,13 +214,14 @@ def copy(bundle: Bundle, name: str, to: IO[bytes]) -> int:
             copied += len(piece)
             if copied > LARGEST_FILE:
                 bound = f"{LARGEST_FILE // 1024**2} MiB"
-                raise TooLarge(f"{name} has more than {bound}.", field="file", remedy="Send a smaller version.")
+                raise TooLarge(f"The file has more than {bound}.", field="file", remedy="Send a smaller version.")
             to.write(piece)
     return copied
 
 
 def rows(bundle: Bundle) -> Iterator[Row | Problem]:
-    """What the bundle's manifest says of its files; without one, each picture is of a collection named like the bundle.
+    """What the bundle's manifest says of its files; without one, each picture is of a collection named like the bundle,
+    or, with DICOM among them, of one that names nobody.
 
     Problems of the bundle come first; a row whose file is missing becomes one. Raises as `manifest.read` does.
     """
@@ -224,18 +241,36 @@ def rows(bundle: Bundle) -> Iterator[Row | Problem]:
             yield item
 
 
+def holds_dicom(bundle: Bundle) -> bool:
+    """Whether any of its files is one."""
+    return any(kind == "dicom" for kind in map(partial(_sniffed, bundle), bundle.names()))
+
+
+def _sniffed(bundle: Bundle, name: str) -> Format | Invalid:
+    try:
+        with _explained(name), bundle.open(name) as file:
+            return sniff(file.read(132))
+    except Invalid as error:
+        return error
+
+
 def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
-    number = 0
-    for name in names:
-        try:
-            with _explained(name), bundle.open(name) as file:
-                sniff(file.read(132))
-        except Invalid as error:
-            remedy = "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy
-            yield Problem(error.message, remedy, file=name)
+    number, kinds = 0, [_sniffed(bundle, name) for name in names]
+    collection = bundle.name
+    if "dicom" in kinds:
+        collection = DICOM_COLLECTION
+        yield Problem(
+            f"With DICOM in it, its name may be a patient's: its figures are in the collection {collection}.",
+            f"To name another, put a manifest there: {MANIFESTS[0]}.",
+            severity="warning",
+        )
+    for name, kind in zip(names, kinds, strict=True):
+        if isinstance(kind, Invalid):
+            remedy = "Unpack it first." if name.lower().endswith(_ARCHIVES) else kind.remedy
+            yield Problem(kind.message, remedy, file=name)
             continue
         number += 1
-        checked = manifest.check({"collection": bundle.name, "file": name}, number)
+        checked = manifest.check({"collection": collection, "file": name}, number)
         if isinstance(checked, Row):
             yield checked
         else:
@@ -254,14 +289,15 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, UnicodeError, struct.error) as error:
-        raise Invalid(f"{name} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
+        what = name if name in MANIFESTS else "The file"
+        raise Invalid(f"{what} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
 
 
 def _get(files: dict[str, Entry], name: str) -> Entry:
     try:
         return files[_key(name)]
     except KeyError:
-        raise NotFound(f"{name} is not there.", remedy="Check its name; case counts.") from None
+        raise NotFound("There is no file of this name.", remedy="Check its name; case counts.") from None
 
 
 def _key(name: str) -> str:

@@ -104,6 +104,11 @@ def _tiff(path: str) -> Read:
 
 
 def _decoded(path: str, kind: Format) -> Read:
+    image = _full(path, kind)
+    return _upright(image, _shown(image, kind, path), {})
+
+
+def _full(path: str, kind: Format) -> Any:
     """By a codec that wants the whole file."""
     data = Path(path).read_bytes()
     width, height, channels = codecs.size(data)
@@ -112,8 +117,7 @@ def _decoded(path: str, kind: Format) -> Read:
     if kind == "jpeg2000":
         check_wavelet(width * height * channels)
     pixels = codecs.bmp(data) if kind == "bmp" else codecs.jpeg2000(data)
-    image = _coloured(pixels, "grey" if pixels.ndim == 2 or pixels.shape[2] < 3 else "rgb")
-    return _upright(image, _shown(image, kind, path), {})
+    return _coloured(pixels, "grey" if pixels.ndim == 2 or pixels.shape[2] < 3 else "rgb")
 
 
 def _upright(image: Any, small: Any, technical: dict[str, str]) -> Read:
@@ -149,6 +153,43 @@ def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
         )
     except pyvips.Error as error:  # the picture was read well, so it is not to blame
         raise OSError(f"The renditions could not be written ({_first_line(error)}).") from error
+
+
+def whole(path: str, kind: Format) -> Iterator[Any]:
+    """Every page and frame at full size, upright; of a pyramid the picture itself. Raises as `read`."""
+    _guard()
+    with _explained(kind):
+        if kind in ("bmp", "jpeg2000"):
+            yield _full(path, kind)
+            return
+        count = 1
+        if kind == "tiff":
+            found = tiff.structure(path)
+            check_pixels(found.width, found.height)
+            if not found.vips:
+                yield _coloured(*tiff.pixels(path))
+                return
+            count = int(found.frames.get("NumberOfFrames", 1)) if found.level == (0, -1) else 1
+        else:
+            header = _load(path, kind)
+            check_pixels(header.width, header.height)
+            check_ratio(_bytes(header), os.path.getsize(path))
+            count = int(header.get("n-pages")) if header.get_typeof("n-pages") else 1
+            frames(count)
+        for number in range(count):
+            image = _load(path, kind, **({"page": number} if count > 1 else {}))
+            check_pixels(image.width, image.height)
+            yield image.copy_memory().autorot()
+
+
+def headers(path: str, kind: Format) -> dict[str, Any]:
+    """What libvips finds beside the pixels, by its names; nothing where another library decodes the file."""
+    _guard()
+    try:
+        image = _load(path, kind)
+    except pyvips.Error:
+        return {}
+    return {name: image.get(name) for name in image.get_fields()}
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.ingest.quarantine import Reason
 from shared.errors import TooLarge
 
 Format = Literal["png", "jpeg", "tiff", "webp", "gif", "bmp", "jpeg2000", "dicom"]
+Size = tuple[int, int]  # width, height, in pixels
+Area = tuple[int, int, int, int]  # left, top, width, height, in pixels
 
 DISPLAY_SIDE = 2048  # pixels, the long side
 THUMBNAIL_SIDE = 320
@@ -36,7 +39,8 @@ class Jpeg:
 
 @dataclass(frozen=True)
 class Rendered:
-    """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only."""
+    """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only;
+    `reasons`: why it is to wait in quarantine."""
 
     format: Format
     width: int
@@ -44,6 +48,7 @@ class Rendered:
     display: Jpeg
     thumbnail: Jpeg
     technical: dict[str, str] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
 
 
 def check_pixels(width: int, height: int) -> None:

@@ -4,8 +4,11 @@ What a file is, is read from its content, never from its name. Nothing of the or
 """
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from services.ingest.rendered import LARGEST_FILE, Format, Rendered
+from services.ingest.rendered import LARGEST_FILE, Area, Format, Rendered, Size
 from shared.errors import Invalid, TooLarge, Unsupported
 
 READABLE = "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 and DICOM"
@@ -42,6 +45,16 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x5c\x01\x00\x00", "NIfTI"),
 )
 
+REDACTED: Final[Format] = "tiff"  # of the file that takes the place of one in which parts were blacked out
+
+
+@dataclass(frozen=True)
+class Redacted:
+    """The renditions, and the file to keep in place of the one that was (of the format REDACTED)."""
+
+    rendered: Rendered
+    path: str
+
 
 def sniff(head: bytes) -> Format:
     """The format of a file that begins with `head` (132 bytes are enough).
@@ -66,7 +79,7 @@ def render(path: str, folder: str) -> Rendered:
 
     Raises: Invalid (empty, no picture, damaged or truncated), TooLarge, Unsupported; each with a remedy.
     """
-    from services.ingest import raster  # noqa: PLC0415 - libvips loads in workers only
+    from services.ingest import marks, raster  # noqa: PLC0415 - libvips loads in workers only
 
     size = os.path.getsize(path)
     if size > LARGEST_FILE:
@@ -80,7 +93,22 @@ def render(path: str, folder: str) -> Rendered:
         from services.ingest import dicom  # noqa: PLC0415 - pydicom in those that need it
 
         picture = dicom.read(path)
+        reasons = dicom.reasons(path)
     else:
         picture = raster.read(path, kind)
+        reasons = marks.reasons(path, kind)
     display, thumbnail = raster.write(picture.small, folder)
-    return Rendered(kind, picture.width, picture.height, display, thumbnail, picture.technical)
+    return Rendered(kind, picture.width, picture.height, display, thumbnail, picture.technical, reasons=reasons)
+
+
+def black_out(path: str, kind: Format, areas: Sequence[Area], size: Size, folder: str) -> Redacted:
+    """The picture at `path` with `areas` black on every page and frame, as files in `folder`, an existing one of its
+    own. `size`: of the picture in whose pixels the areas are; the file's may differ.
+
+    Metadata is left behind, but for the colour profile. Raises as `render`.
+    """
+    from services.ingest import redaction  # noqa: PLC0415 - libvips loads in workers only
+
+    target = os.path.join(folder, "black.tif")
+    redaction.write(path, kind, areas, size, target)
+    return Redacted(render(target, folder), target)

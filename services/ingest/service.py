@@ -1,18 +1,28 @@
 """ingest, wired: articles and collections, figures, imports."""
 
+import asyncio
+import math
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.types import ASGIApp
 
+from services.ingest import quarantine_api
 from services.ingest.api import router
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
+from services.ingest.inspection import Inspection
+from shared import metrics
+from shared.access import DEFAULT_PROJECT
 from shared.bus.port import Subscription
 from shared.engine import Engine
+from shared.errors import TransientError
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted, ImageUploaded
 from shared.http import door
 from shared.workers import Workers
+
+COUNTING_SECONDS: Final = 30.0
 
 
 class Ingest:
@@ -24,11 +34,15 @@ class Ingest:
         self._bus = engine.bus
         self._figures = figures = Figures(engine.documents, engine.blobs, workers, engine.erasures)
         self._imports = Imports(engine.documents, engine.blobs, figures)
+        routes = router(figures, self._imports, engine)
+        self._inspection = Inspection(engine.documents, engine.blobs, workers, figures)
+        self._counting: asyncio.Task[None] | None = None
+        routes.include_router(quarantine_api.router(self._inspection, engine.signer))
         self.app: ASGIApp | None = door(
             "ingest",
-            router(figures, self._imports, engine),
+            routes,
             signer=engine.signer,
-            description="Articles and collections, figures, imports.",
+            description="Articles and collections, figures, quarantine, imports.",
         )
         self.subscriptions = (
             Subscription("ingest.originals", (ImageUploaded,), figures.forget_originals),
@@ -39,9 +53,22 @@ class Ingest:
         # A restored backup may hold what was erased after it was made.
         await self._figures.erase_again()
         await self._imports.start()
+        self._counting = asyncio.create_task(self._count(), name="count quarantine")
 
     async def stop(self) -> None:
+        if self._counting is not None:
+            self._counting.cancel()
+            await asyncio.gather(self._counting, return_exceptions=True)
         await self._imports.stop()
+
+    async def _count(self) -> None:
+        while True:
+            try:
+                waiting = float(await self._inspection.waiting(project=DEFAULT_PROJECT))
+            except TransientError:
+                waiting = math.nan
+            metrics.QUARANTINE_WAITING.set(waiting)
+            await asyncio.sleep(COUNTING_SECONDS)
 
     async def _forget(self, events: Sequence[Event]) -> None:
         """What imports and the log still say of erased figures goes too."""

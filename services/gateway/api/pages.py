@@ -46,6 +46,7 @@ def router(identity: Identity, observer: Observer) -> APIRouter:
                 figures=status.figures,
                 groups=groups,
                 dead_letters=status.dead_letters,
+                quarantine=status.quarantine,
             )
         )
 
