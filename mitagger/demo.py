@@ -34,6 +34,8 @@ from shared.settings import Settings
 
 AXES: Final = ("anatomy", "disease", "genetics", "imaging", "intervention", "pharmaceutical")
 ANNOTATOR, REVIEWER = "ada", "grace"
+VISITOR = "lin"  # whoever tries the workbench: figures wait for them
+TO_TRY: Final = 8
 RECOMMEND_SECONDS: Final = 120.0
 SHOWN_MISSES: Final = 6
 
@@ -88,13 +90,14 @@ async def _run(settings: Settings, *, once: bool) -> int:
         console.print(f"[bold]MITagger[/] serves on {server.url}, data in {settings.data} (begun afresh)")
         people = await _work(server, settings.data, sample, report, console)
         _tell(report, console)
-        console.print(f"\nOpen [bold]{server.url}[/] in a browser, or ask in another shell:")
-        console.print(f"  mitagger search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
+        console.print(f"\nOpen [bold]{server.url}[/] in a browser. {TO_TRY} figures wait there for {VISITOR}:")
         first = server.first_sign_in
         if first is not None:
-            people = {first.name: first.password, **people}
+            people = {**people, first.name: first.password}
         for name, password in people.items():
             console.print(f"  sign in as [bold]{name}[/] with {password}", highlight=False)
+        console.print("Or ask in another shell:")
+        console.print(f"  mitagger search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
         if not once:
             console.print("Serving until Ctrl+C.")
             await until_interrupted()
@@ -127,7 +130,7 @@ async def _work(
     server: Running, folder: Path, sample: asyncio.Task[Path], report: Report, console: Console
 ) -> dict[str, str]:
     """The main job, step by step. Returns the sample people's passwords."""
-    passwords = {name: secrets.token_urlsafe(12) for name in (ANNOTATOR, REVIEWER)}
+    passwords = {name: secrets.token_urlsafe(12) for name in (VISITOR, ANNOTATOR, REVIEWER)}
     async with AsyncClient(server.url, key=server.key) as admin:
         ada = await admin.create_account(ANNOTATOR, passwords[ANNOTATOR], ["annotator"])
         grace = await admin.create_account(REVIEWER, passwords[REVIEWER], ["reviewer"])
@@ -148,6 +151,8 @@ async def _work(
     with report.timed("export"):
         async with AsyncClient(server.url, key=server.key) as admin:
             await _export(admin, folder, report)
+            lin = await admin.create_account(VISITOR, passwords[VISITOR], ["annotator"])
+            await _left_to_try(admin, annotator=lin.person, reviewer=grace.person)
     return passwords
 
 
@@ -168,6 +173,15 @@ async def _assigned(admin: AsyncClient, figures: int, *, annotator: str, reviewe
             done = await admin.assign(all_unassigned=True, annotator=annotator, reviewer=reviewer)
             assigned += done.created
             await asyncio.sleep(0.02)
+
+
+async def _left_to_try(admin: AsyncClient, *, annotator: str, reviewer: str) -> None:
+    """Assigns some figures with recommendations once more, to somebody who has not begun."""
+    figures: list[str] = []
+    async for listed in admin.assignments():
+        if listed.figure is not None and listed.tags and len(figures) < TO_TRY:
+            figures.append(listed.figure.id)
+    await admin.assign(figures=figures, annotator=annotator, reviewer=reviewer)
 
 
 async def _recommended(admin: AsyncClient, report: Report, console: Console) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from mitagger.client import AsyncClient
-from services.ingest.archive import Bundle, copy, open_bundle, rows
+from services.ingest.archive import copy, open_bundle, rows
 from services.ingest.manifest import Problem, Row
+from shared.archive import Bundle
 from shared.errors import Invalid
 
 # Rows in one request: enough to keep the server's renderers busy, few enough to show progress.

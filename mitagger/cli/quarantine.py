@@ -68,11 +68,14 @@ def show(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save the picture there (JPEG), to look at.")
     ] = None,
+    *,
+    page: Annotated[int, typer.Option(min=0, help="Which page of several, from 0.")] = 0,
+    frame: Annotated[int, typer.Option(min=0, help="Which frame of several, from 0.")] = 0,
     server: Server = "",
     key: Key = "",
     data: Data = None,
 ) -> None:
-    """Show what is known of one, as JSON, and save its picture.
+    """Show what is known of one, as JSON, and save its picture. A name may stand in one frame of many.
 
     Example: mitagger quarantine show 0199f0c2a1b4 -o look.jpg
     """
@@ -80,9 +83,9 @@ def show(
     async def ask() -> m.Quarantined:
         async with connected(Target(server, key, data)) as client:
             found = await client.quarantined(id)
-            if output is not None and found.display_url is not None:
+            if output is not None:
                 with output.open("wb") as file:
-                    await client.download(found.display_url, file)
+                    await client.render_quarantined(id, file, page=page, frame=frame)
             return found
 
     as_json(perform(ask()))

@@ -141,6 +141,15 @@ class AsyncClient:
     async def delete_figure(self, id: str) -> None:
         await self.send(calls.delete_figure(id))
 
+    async def view(self, id: str, *, page: int = 0, frame: int = 0) -> m.PageView:
+        """What can be looked at in a figure's picture, and where its tiles are."""
+        return await self.send(calls.view(id, page, frame))
+
+    async def render(self, id: str, into: IO[bytes], **asked: Any) -> int:
+        """A part of a figure's picture as JPEG; returns its bytes. `asked`: page, frame, window, level, invert,
+        region ("x,y,width,height"), size."""
+        return await self.download(calls.rendered(id, asked), into)
+
     def articles(self) -> AsyncIterator[m.Article]:
         return self.pages(calls.articles())
 
@@ -153,6 +162,10 @@ class AsyncClient:
     async def quarantined(self, id: str) -> m.Quarantined:
         """`id` is the figure's."""
         return await self.send(calls.quarantined(id))
+
+    async def render_quarantined(self, id: str, into: IO[bytes], *, page: int = 0, frame: int = 0) -> int:
+        """Writes a page or frame as JPEG; returns its bytes."""
+        return await self.download(calls.quarantine_rendered(id, page, frame), into)
 
     async def confirm(self, id: str, *, version: int | None = None) -> m.Quarantined:
         """Lets everybody see the picture as it is."""
@@ -195,6 +208,47 @@ class AsyncClient:
 
     def vocabularies(self) -> AsyncIterator[m.Vocabulary]:
         return self.pages(calls.vocabularies())
+
+    async def import_vocabulary(
+        self, file: Path, name: str, *, version: str = "", axis: str = "", activate: bool = False
+    ) -> m.VocabularyVersion:
+        """Sends a vocabulary file, which the server then reads (follow it with `vocabulary_version`)."""
+        upload = (await self.upload(file)).upload
+        return await self.send(
+            calls.import_vocabulary(name, upload, file.name, version=version, axis=axis, activate=activate)
+        )
+
+    def vocabulary_versions(self, name: str = "") -> AsyncIterator[m.VocabularyVersion]:
+        """The newest first; of one name, or all."""
+        return self.pages(calls.vocabulary_versions(name))
+
+    async def vocabulary_version(self, id: str) -> m.VocabularyVersion:
+        return await self.send(calls.vocabulary_version(id))
+
+    async def delete_vocabulary_version(self, id: str) -> None:
+        await self.send(calls.delete_vocabulary_version(id))
+
+    async def vocabulary_difference(self, id: str, *, against: str = "") -> m.VocabularyDifference:
+        """Against another version, by default what is in use under its name."""
+        return await self.send(calls.vocabulary_difference(id, against))
+
+    async def activate_vocabularies(self, ids: Sequence[str]) -> m.VocabularySet:
+        """Begins to use versions, each in place of what has its name (follow it with `vocabulary_set`)."""
+        return await self.send(calls.activate_vocabularies(ids))
+
+    async def deactivate_vocabulary(self, name: str) -> m.VocabularySet:
+        return await self.send(calls.deactivate_vocabulary(name))
+
+    def vocabulary_sets(self) -> AsyncIterator[m.VocabularySet]:
+        """The newest first."""
+        return self.pages(calls.vocabulary_sets())
+
+    async def vocabulary_set(self, id: str) -> m.VocabularySet:
+        return await self.send(calls.vocabulary_set(id))
+
+    async def roll_back_vocabularies(self) -> m.VocabularySet:
+        """Goes back to the set before; what is in use then."""
+        return await self.send(calls.roll_back_vocabularies())
 
     async def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
         """Concepts whose names fit, best first."""

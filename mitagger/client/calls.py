@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -137,6 +137,16 @@ def delete_figure(id: str) -> Call[None]:
     return Call("DELETE", f"{API}/figures/{_id(id)}", None)
 
 
+def view(id: str, page: int, frame: int) -> Call[m.PageView]:
+    return _get(f"/figures/{_id(id)}/view", m.PageView, page=page, frame=frame)
+
+
+def rendered(id: str, asked: Mapping[str, Any]) -> str:
+    """The address of a render."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"{API}/figures/{_id(id)}/render?{urlencode(given)}"
+
+
 def articles() -> Call[m.Page[m.Article]]:
     return _get("/articles", m.Page[m.Article])
 
@@ -150,6 +160,11 @@ def quarantine() -> Call[m.Page[m.Quarantined]]:
 
 def quarantined(id: str) -> Call[m.Quarantined]:
     return _get(f"/quarantine/{_id(id)}", m.Quarantined)
+
+
+def quarantine_rendered(id: str, page: int, frame: int) -> str:
+    """The address of a render."""
+    return f"{API}/quarantine/{_id(id)}/render?page={page}&frame={frame}"
 
 
 def confirm(id: str, version: int | None) -> Call[m.Quarantined]:
@@ -197,6 +212,51 @@ def rejects(id: str) -> Call[m.Page[m.Reject]]:
 
 def vocabularies() -> Call[m.Page[m.Vocabulary]]:
     return _get("/vocabularies", m.Page[m.Vocabulary])
+
+
+def import_vocabulary(
+    name: str, upload: str, file: str, *, version: str, axis: str, activate: bool
+) -> Call[m.VocabularyVersion]:
+    body: dict[str, Any] = {"name": name, "upload": upload, "file": file, "version": version, "activate": activate}
+    if axis:
+        body["axis"] = axis
+    return _post("/vocabularies/versions", m.VocabularyVersion, body)
+
+
+def vocabulary_versions(name: str) -> Call[m.Page[m.VocabularyVersion]]:
+    return _get("/vocabularies/versions", m.Page[m.VocabularyVersion], name=name)
+
+
+def vocabulary_version(id: str) -> Call[m.VocabularyVersion]:
+    return _get(f"/vocabularies/versions/{_id(id)}", m.VocabularyVersion)
+
+
+def delete_vocabulary_version(id: str) -> Call[None]:
+    return Call("DELETE", f"{API}/vocabularies/versions/{_id(id)}", None)
+
+
+def vocabulary_difference(id: str, against: str) -> Call[m.VocabularyDifference]:
+    return _get(f"/vocabularies/versions/{_id(id)}/difference", m.VocabularyDifference, against=against)
+
+
+def activate_vocabularies(ids: Sequence[str]) -> Call[m.VocabularySet]:
+    return _post("/vocabularies/sets", m.VocabularySet, {"activate": list(ids)})
+
+
+def deactivate_vocabulary(name: str) -> Call[m.VocabularySet]:
+    return _post("/vocabularies/sets", m.VocabularySet, {"deactivate": name})
+
+
+def vocabulary_sets() -> Call[m.Page[m.VocabularySet]]:
+    return _get("/vocabularies/sets", m.Page[m.VocabularySet])
+
+
+def vocabulary_set(id: str) -> Call[m.VocabularySet]:
+    return _get(f"/vocabularies/sets/{_id(id)}", m.VocabularySet)
+
+
+def roll_back_vocabularies() -> Call[m.VocabularySet]:
+    return _post("/vocabularies/rollback", m.VocabularySet)
 
 
 def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.Page[m.Concept]]:

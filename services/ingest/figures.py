@@ -28,10 +28,13 @@ RENDER_SECONDS: Final = 60.0
 MOST_AT_ONCE: Final = 500
 AGAIN: Final = "restore"  # who erases what a restored backup brought back
 
-_FILES: Final = tuple(
-    f"{where}.{file}"
-    for where in ("picture", "quarantine.picture")
-    for file in ("sha256", "display.blob", "thumbnail.blob")
+_FILES: Final = (
+    *(
+        f"{where}.{file}"
+        for where in ("picture", "quarantine.picture")
+        for file in ("sha256", "display.blob", "thumbnail.blob")
+    ),
+    "pixels",
 )
 
 
@@ -55,6 +58,7 @@ class _Draft:
     article: StoredArticle
     id: str = field(default_factory=new_id)
     picture: Picture | None = None
+    pixels: str | None = None
     technical: dict[str, str] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     dicom: bool | None = None  # whether its image is, once that is known
@@ -177,7 +181,7 @@ class Figures:
         # On record first: dying in between, the next start erases it.
         await self._erasures.add([id])
         # Files first: dying in between leaves a figure that can be erased again, never files that nobody knows of.
-        await self.drop(id, [*files_of(figure.held), *figure.gone])
+        await self.drop(id, [*files_of(figure), *figure.gone])
         event = deleted(id, project=figure.project, actor=actor, revision=figure.version + 1)
         await self._figures.erase(id, [event])
 
@@ -250,6 +254,8 @@ class Figures:
                 with self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
                     display, thumbnail = [await self.keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
+                    if rendered.pixels is not None:
+                        draft.pixels = await self.keep_file(rendered.pixels)
         except Invalid as problem:
             problem.field = problem.field or "file"
             return problem
@@ -271,6 +277,9 @@ class Figures:
             height=rendered.height,
             display=display,
             thumbnail=thumbnail,
+            pages=rendered.pages,
+            frames=rendered.frames,
+            windowed=rendered.deep,
         )
         draft.technical = rendered.technical
         return None
@@ -316,6 +325,7 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
         language=row.language,
         picture=None if draft.reasons else draft.picture,
         quarantine=Quarantine(state="waiting", reasons=draft.reasons, picture=draft.picture) if draft.reasons else None,
+        pixels=draft.pixels,
         technical=draft.technical,
         external_id=row.external_id,
         patient_group=row.patient_group,
@@ -326,9 +336,10 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
     )
 
 
-def files_of(picture: Picture | None) -> tuple[str, ...]:
+def files_of(figure: Figure) -> tuple[str, ...]:
     """The content hashes of its files."""
-    return () if picture is None else (picture.display.blob, picture.thumbnail.blob, picture.sha256)
+    kept, picture = () if figure.pixels is None else (figure.pixels,), figure.held
+    return kept if picture is None else (picture.display.blob, picture.thumbnail.blob, picture.sha256, *kept)
 
 
 def _is_dicom(path: Path) -> bool | None:

@@ -12,12 +12,13 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from services.ingest import archive, naming
-from services.ingest.archive import Bundle, Zip
+from services.ingest.archive import Zip
 from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
 from services.ingest.model import Figure, Import, ImportState, Reject, Severity
 from services.ingest.submission import SHA256, NewFigure, refusal, submitted
 from shared import metrics
+from shared.archive import Bundle
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page, Range

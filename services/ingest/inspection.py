@@ -10,7 +10,9 @@ from typing import Final
 from services.ingest.events import uploaded
 from services.ingest.figures import RENDER_SECONDS, Figures, files_of
 from services.ingest.model import Figure, Quarantine, Rectangle, Refusal
-from services.ingest.renditions import REDACTED, Redacted, black_out
+from services.ingest.rendered import Rendered
+from services.ingest.renditions import REDACTED, black_out
+from services.ingest.views import Views
 from shared.blobs import Blobs
 from shared.clock import now
 from shared.documents.port import Collection, Documents, Page
@@ -25,11 +27,12 @@ MOST_RECTANGLES: Final = 100
 class Inspection:
     """Of the pictures of one store."""
 
-    def __init__(self, documents: Documents, blobs: Blobs, workers: Workers, figures: Figures) -> None:
+    def __init__(self, documents: Documents, blobs: Blobs, workers: Workers, figures: Figures, views: Views) -> None:
         self._figures: Collection[Figure] = documents.collection(Figure)
         self._blobs = blobs
         self._workers = workers
         self._files = figures
+        self._views = views
 
     async def page(self, *, project: str, after: str | None, limit: int) -> Page[Figure]:
         """Figures whose picture waits, the oldest first."""
@@ -71,9 +74,9 @@ class Inspection:
                 return figure
             if figure.held is None:
                 raise _no_picture()
-            gone = tuple(dict.fromkeys((*figure.gone, *files_of(figure.held))))
+            gone = tuple(dict.fromkeys((*figure.gone, *files_of(figure))))
             refused = known.model_copy(update={"state": "refused", "picture": None, "refusal": reason})
-            return figure.changed(picture=None, quarantine=refused, gone=gone)
+            return figure.changed(picture=None, pixels=None, quarantine=refused, gone=gone)
 
         return await self._decide(id, decided, version=version, actor=actor)
 
@@ -94,23 +97,23 @@ class Inspection:
         if before is None:
             raise _no_picture()
         _check(rectangles, before)
-        after = await self._made(before, rectangles)
+        after = await self._made(figure, before, rectangles)
+        new = files_of(after)
 
         def decided(figure: Figure, known: Quarantine) -> Figure:
             if figure.held != before:
                 raise _decided_already("blacked_out", known)
+            old = files_of(figure)
             blacked = known.model_copy(
                 update={"state": "blacked_out", "picture": None, "blacked": (*known.blacked, *rectangles)}
             )
-            gone = tuple(
-                blob for blob in dict.fromkeys((*figure.gone, *files_of(before))) if blob not in files_of(after)
-            )
-            return figure.changed(picture=after, quarantine=blacked, gone=gone)
+            gone = tuple(blob for blob in dict.fromkeys((*figure.gone, *old)) if blob not in new)
+            return figure.changed(picture=after.picture, pixels=after.pixels, quarantine=blacked, gone=gone)
 
         try:
             return await self._decide(id, decided, version=version, actor=actor)
         except Exception:
-            await self._files.drop(id, [blob for blob in files_of(after) if blob not in files_of(before)])
+            await self._files.drop(id, [blob for blob in new if blob not in files_of(figure)])
             raise
 
     async def _decide(
@@ -134,28 +137,35 @@ class Inspection:
             if decided(figure, figure.quarantine or Quarantine(state="confirmed")) != figure:
                 raise Conflict(conflict.message, difference=conflict.difference) from conflict
         await self._files.tidy(figure)
+        if figure.gone:
+            await self._views.forget([id])  # other processes sweep
         return figure
 
-    async def _made(self, picture: Picture, rectangles: Sequence[Rectangle]) -> Picture:
-        """The picture with these parts black, its files stored."""
-        dicom = picture.format == "dicom"
-        source, kind = (picture.display.blob, "jpeg") if dicom else (picture.sha256, picture.format)
+    async def _made(self, figure: Figure, picture: Picture, rectangles: Sequence[Rectangle]) -> Figure:
+        """The figure with a picture in which these parts are black, its files stored."""
+        if picture.format != "dicom":
+            source, kind = picture.sha256, picture.format
+        elif figure.pixels is not None:
+            source, kind = figure.pixels, "dicom"
+        else:  # it came in before pixels were kept
+            source, kind = picture.display.blob, "jpeg"
         areas = [(one.left, one.top, one.width, one.height) for one in rectangles]
+        size = (picture.width, picture.height)
         async with self._blobs.local(source) as path:
             with self._blobs.folder() as folder:
-                made: Redacted = await self._workers.run(
-                    black_out, str(path), kind, areas, (picture.width, picture.height), str(folder),
-                    timeout=RENDER_SECONDS,
-                )  # fmt: skip
-                display, thumbnail = [
-                    await self._files.keep(jpeg) for jpeg in (made.rendered.display, made.rendered.thumbnail)
-                ]
-                if dicom:  # of which nothing else is stored
-                    return picture.model_copy(update={"display": display, "thumbnail": thumbnail})
-                stored = await self._files.keep_file(made.path)
-        return picture.model_copy(
-            update={"display": display, "thumbnail": thumbnail, "sha256": stored, "format": REDACTED}
-        )
+                made: Rendered = await self._workers.run(
+                    black_out, str(path), kind, areas, size, str(folder), timeout=RENDER_SECONDS
+                )
+                display, thumbnail = [await self._files.keep(jpeg) for jpeg in (made.display, made.thumbnail)]
+                shown: dict[str, object] = {"display": display, "thumbnail": thumbnail}
+                if source == picture.display.blob or made.pixels is None:
+                    return figure.changed(picture=picture.model_copy(update=shown))
+                kept = await self._files.keep_file(made.pixels)
+        shown |= {"pages": made.pages, "frames": made.frames, "windowed": made.deep}
+        if kind == "dicom":
+            return figure.changed(picture=picture.model_copy(update=shown), pixels=kept)
+        shown |= {"sha256": kept, "format": REDACTED}
+        return figure.changed(picture=picture.model_copy(update=shown))
 
 
 def _check(rectangles: Sequence[Rectangle], picture: Picture) -> None:

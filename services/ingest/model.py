@@ -72,7 +72,8 @@ class StoredArticle(Document):
 class Figure(Document):
     """An image with its legend, in an article. Its version is the revision that events carry.
 
-    `gone`: content hashes of files that were its own and must not be there any more (see `figures.Figures.tidy`).
+    `pixels`: the blob that is kept of a DICOM in place of its original (`services.ingest.stored`); `gone`: content
+    hashes of files that were its own and must not be there any more (see `figures.Figures.tidy`).
     """
 
     collection: ClassVar[str] = "ingest.figures"
@@ -83,6 +84,7 @@ class Figure(Document):
         Index("by_file", ("picture.sha256",)),
         Index("by_display", ("picture.display.blob",)),
         Index("by_thumbnail", ("picture.thumbnail.blob",)),
+        Index("by_pixels", ("pixels",)),
         Index("by_quarantine", ("project", "quarantine.state", "created_at")),
         Index("by_waiting_file", ("quarantine.picture.sha256",)),
         Index("by_waiting_display", ("quarantine.picture.display.blob",)),
@@ -99,6 +101,7 @@ class Figure(Document):
     picture: Picture | None = None
     quarantine: Quarantine | None = None
     gone: tuple[str, ...] = ()
+    pixels: str | None = None
     technical: dict[str, str] = {}
     external_id: str | None = None
     patient_group: str | None = None

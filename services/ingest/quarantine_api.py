@@ -1,18 +1,23 @@
 """The HTTP door of quarantine: pictures that wait for an administrator's look, and what is decided of them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.inspection import MOST_RECTANGLES, Inspection
 from services.ingest.model import Figure, QuarantineState, Rectangle, Refusal
+from services.ingest.pyramid_model import Look
 from services.ingest.quarantine import Reason
+from services.ingest.views import LARGEST_ANSWER, Views
+from services.ingest.views_api import JPEG, Number
 from shared.access import DEFAULT_PROJECT
 from shared.events.image import Article, Rendition
 from shared.grants import Grant, Signer
 from shared.http import CallerDep, IfMatch, Limit, PageOf, etag
+
+UNKEPT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class QuarantinedView(BaseModel):
@@ -28,6 +33,8 @@ class QuarantinedView(BaseModel):
     technical: dict[str, str]
     width: Annotated[int | None, Field(description="Pixels")]
     height: Annotated[int | None, Field(description="Pixels")]
+    pages: Annotated[int | None, Field(description="Pages that can be looked at")]
+    frames: Annotated[int | None, Field(description="Frames that can be looked at")]
     blacked: list[Rectangle]
     refusal: Refusal | None
     display_url: str | None
@@ -62,7 +69,7 @@ class Refuse(BaseModel):
     reason: Refusal
 
 
-def router(inspection: Inspection, signer: Signer) -> APIRouter:
+def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     """The routes of quarantine."""
     routes = APIRouter()
 
@@ -82,6 +89,25 @@ def router(inspection: Inspection, signer: Signer) -> APIRouter:
         """`id` is the figure's. Also what was decided of it."""
         caller.require("quarantine.read")
         return _decided(await inspection.get(id), response)
+
+    @routes.get(
+        "/api/v1/quarantine/{id}/render",
+        summary="Render a page or frame of a picture in quarantine",
+        response_class=Response,
+        responses=JPEG,
+    )
+    async def render(
+        caller: CallerDep,
+        id: str,
+        page: Number = 0,
+        frame: Number = 0,
+        size: Annotated[int, Query(ge=1, le=LARGEST_ANSWER, description="Longest side of the answer in pixels")] = 2048,
+    ) -> Response:
+        """A JPEG. A name may stand in one frame of many."""
+        caller.require("quarantine.read")
+        source = await views.source(id, page=page, frame=frame, waiting=True)
+        content = await views.render(source, Look(), region=None, size=size)
+        return Response(content, media_type="image/jpeg", headers=UNKEPT)
 
     @routes.post("/api/v1/quarantine/{id}/confirm", summary="Let everybody see a picture as it is")
     async def confirm(caller: CallerDep, id: str, version: IfMatch, response: Response) -> QuarantinedView:
@@ -128,6 +154,8 @@ def quarantined(figure: Figure, signer: Signer) -> QuarantinedView:
         technical=figure.technical,
         width=picture and picture.width,
         height=picture and picture.height,
+        pages=picture and picture.pages,
+        frames=picture and picture.frames,
         blacked=list(known.blacked),
         refusal=known.refusal,
         display_url=picture and _address(signer, picture.display),

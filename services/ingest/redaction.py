@@ -6,8 +6,8 @@ from typing import Any, Final
 import numpy as np
 import tifffile
 
-from services.ingest import raster
-from services.ingest.rendered import Area, Format, Size
+from services.ingest import raster, stored
+from services.ingest.rendered import DISPLAY_SIDE, Area, Format, Size
 from services.ingest.tonemap import Pixels
 
 _INK: Final = frozenset({"cmyk"})  # in which the most of each colour is black
@@ -58,3 +58,22 @@ def _write(target: str, images: Iterable[Any]) -> None:
                 software=False,
                 contiguous=False,
             )
+
+
+def write_stored(path: str, areas: Sequence[Area], target: str) -> tuple[Any, int, bool]:
+    """Of a DICOM's stored pixels (`services.ingest.stored`). The first frame as it shows, how many frames there are,
+    and whether they have more values than a screen."""
+    numbers, frames = stored.frames(path)
+    black = (_without(pixels, areas, inverted=numbers.inverted) for pixels in frames)
+    first = next(black)
+    plane = stored.plane_of(first, numbers, 0)
+    small = raster.colours_of(plane.image, DISPLAY_SIDE) if plane.screen else raster.image_of(raster.toned(plane)[0])
+    return small, stored.write(target, first, black, numbers), not plane.screen
+
+
+def _without(pixels: Pixels, areas: Sequence[Area], *, inverted: bool) -> Pixels:
+    """The areas in the darkest value, of numbers with a sign the frame's own: another would move its window."""
+    darkest = np.nanmax(pixels) if inverted else np.nanmin(pixels) if pixels.dtype.kind != "u" else 0
+    for left, top, width, height in areas:
+        pixels[top : top + height, left : left + width] = darkest
+    return pixels

@@ -5,10 +5,10 @@ What a file is, is read from its content, never from its name. Nothing of the or
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
-from services.ingest.rendered import LARGEST_FILE, Area, Format, Rendered, Size
+from services.ingest.rendered import LARGEST_FILE, LARGEST_TIFF, Area, Format, Rendered, Size
 from shared.errors import Invalid, TooLarge, Unsupported
 
 READABLE = "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 and DICOM"
@@ -48,14 +48,6 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
 REDACTED: Final[Format] = "tiff"  # of the file that takes the place of one in which parts were blacked out
 
 
-@dataclass(frozen=True)
-class Redacted:
-    """The renditions, and the file to keep in place of the one that was (of the format REDACTED)."""
-
-    rendered: Rendered
-    path: str
-
-
 def sniff(head: bytes) -> Format:
     """The format of a file that begins with `head` (132 bytes are enough).
 
@@ -73,7 +65,8 @@ def sniff(head: bytes) -> Format:
 
 
 def render(path: str, folder: str) -> Rendered:
-    """Write `display.jpg` and `thumbnail.jpg` of the picture at `path` into `folder`, an existing one of its own.
+    """Write `display.jpg` and `thumbnail.jpg` of the picture at `path` into `folder`, an existing one of its own; of a
+    DICOM also `pixels.tif`, which is kept in its place.
 
     Grey stays grey, colours become sRGB; more than 8 bits are tone-mapped (`services.ingest.tonemap`, `.dicom`).
 
@@ -81,34 +74,53 @@ def render(path: str, folder: str) -> Rendered:
     """
     from services.ingest import marks, raster  # noqa: PLC0415 - libvips loads in workers only
 
-    size = os.path.getsize(path)
-    if size > LARGEST_FILE:
-        raise TooLarge(
-            f"The file has {size:,} bytes; at most {LARGEST_FILE // 1024**2} MiB are read.",
-            remedy="Send a smaller version of it.",
-        )
     with open(path, "rb") as file:
         kind = sniff(file.read(132))
+    size, most = os.path.getsize(path), LARGEST_TIFF if kind == "tiff" else LARGEST_FILE
+    if size > most:
+        raise TooLarge(
+            f"The file has {size:,} bytes; at most {most // 1024**2} MiB are read.",
+            remedy="Send a smaller version of it.",
+        )
+    pixels = None
     if kind == "dicom":
         from services.ingest import dicom  # noqa: PLC0415 - pydicom in those that need it
 
-        picture = dicom.read(path)
+        pixels = os.path.join(folder, "pixels.tif")
+        picture = dicom.read(path, pixels)
         reasons = dicom.reasons(path)
     else:
         picture = raster.read(path, kind)
         reasons = marks.reasons(path, kind)
     display, thumbnail = raster.write(picture.small, folder)
-    return Rendered(kind, picture.width, picture.height, display, thumbnail, picture.technical, reasons=reasons)
+    return Rendered(
+        kind,
+        picture.width,
+        picture.height,
+        display,
+        thumbnail,
+        picture.technical,
+        picture.pages,
+        picture.frames,
+        picture.deep,
+        pixels,
+        reasons,
+    )
 
 
-def black_out(path: str, kind: Format, areas: Sequence[Area], size: Size, folder: str) -> Redacted:
+def black_out(path: str, kind: Format, areas: Sequence[Area], size: Size, folder: str) -> Rendered:
     """The picture at `path` with `areas` black on every page and frame, as files in `folder`, an existing one of its
-    own. `size`: of the picture in whose pixels the areas are; the file's may differ.
+    own; `pixels` of the answer is the one to keep in place of the file that was, a TIFF. `size`: of the picture in
+    whose pixels the areas are; the file's may differ. A DICOM is not the file but its stored pixels.
 
     Metadata is left behind, but for the colour profile. Raises as `render`.
     """
-    from services.ingest import redaction  # noqa: PLC0415 - libvips loads in workers only
+    from services.ingest import raster, redaction  # noqa: PLC0415 - libvips loads in workers only
 
     target = os.path.join(folder, "black.tif")
+    if kind == "dicom":
+        small, frames, deep = redaction.write_stored(path, areas, target)
+        display, thumbnail = raster.write(small, folder)
+        return Rendered(kind, *size, display, thumbnail, frames=frames, deep=deep, pixels=target)
     redaction.write(path, kind, areas, size, target)
-    return Redacted(render(target, folder), target)
+    return replace(render(target, folder), pixels=target)

@@ -7,11 +7,12 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.ingest import quarantine_api
+from services.ingest import quarantine_api, views_api
 from services.ingest.api import router
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
 from services.ingest.inspection import Inspection
+from services.ingest.views import Views
 from shared import metrics
 from shared.access import DEFAULT_PROJECT
 from shared.bus.port import Subscription
@@ -23,6 +24,7 @@ from shared.http import door
 from shared.workers import Workers
 
 COUNTING_SECONDS: Final = 30.0
+VIEW_BYTES: Final = 4 << 30
 
 
 class Ingest:
@@ -30,19 +32,21 @@ class Ingest:
 
     name = "ingest"
 
-    def __init__(self, engine: Engine, workers: Workers) -> None:
+    def __init__(self, engine: Engine, workers: Workers, viewers: Workers, view_bytes: int) -> None:
         self._bus = engine.bus
         self._figures = figures = Figures(engine.documents, engine.blobs, workers, engine.erasures)
         self._imports = Imports(engine.documents, engine.blobs, figures)
-        routes = router(figures, self._imports, engine)
-        self._inspection = Inspection(engine.documents, engine.blobs, workers, figures)
+        self._views = Views(engine.documents, engine.blobs, viewers, view_bytes)
+        self._inspection = Inspection(engine.documents, engine.blobs, workers, figures, self._views)
         self._counting: asyncio.Task[None] | None = None
-        routes.include_router(quarantine_api.router(self._inspection, engine.signer))
+        doors = router(figures, self._imports, engine)
+        doors.include_router(views_api.router(self._views, engine))
+        doors.include_router(quarantine_api.router(self._inspection, self._views, engine.signer))
         self.app: ASGIApp | None = door(
             "ingest",
-            routes,
+            doors,
             signer=engine.signer,
-            description="Articles and collections, figures, quarantine, imports.",
+            description="Articles and collections, figures, quarantine, imports, views.",
         )
         self.subscriptions = (
             Subscription("ingest.originals", (ImageUploaded,), figures.forget_originals),
@@ -53,12 +57,14 @@ class Ingest:
         # A restored backup may hold what was erased after it was made.
         await self._figures.erase_again()
         await self._imports.start()
+        await self._views.start()
         self._counting = asyncio.create_task(self._count(), name="count quarantine")
 
     async def stop(self) -> None:
         if self._counting is not None:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
+        await self._views.stop()
         await self._imports.stop()
 
     async def _count(self) -> None:
@@ -74,9 +80,11 @@ class Ingest:
         """What imports and the log still say of erased figures goes too."""
         figures = [event.figure for event in events]
         await self._imports.forget(figures)
+        await self._views.forget(figures)
         await self._bus.forget(figures)
 
 
-def build(engine: Engine, *, workers: int) -> Ingest:
-    """`workers`: processes that render images; 0 takes one a core."""
-    return Ingest(engine, Workers(workers or None))
+def build(engine: Engine, *, workers: int, view_bytes: int = VIEW_BYTES) -> Ingest:
+    """`workers`: processes that render images; 0 takes one a core. As many again make views, so that nobody who looks
+    at a figure waits for an import. `view_bytes`: most bytes of pictures prepared for them."""
+    return Ingest(engine, Workers(workers or None), Workers(workers or None), view_bytes)

@@ -30,7 +30,7 @@ def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> I
             ontology: {(c, spans[0]) for _, c, spans in legend.gold[ontology] if len(spans) == 1}
             for ontology in ONTOLOGIES
         }
-        hits = list(loaded.hits(text))
+        hits = loaded.hits([text])[0]
         for start, end, key in hits:
             by_ontology: dict[str, list[Entry]] = {}
             for entry in loaded.entries(key):

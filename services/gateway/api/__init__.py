@@ -6,9 +6,8 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
-from services.gateway.api import bioportal, events, files, identity, pages, passing, system
+from services.gateway.api import bioportal, events, files, identity, passing, system, workbench
 from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
 from services.gateway.identity import Identity
@@ -35,8 +34,8 @@ def public_door(
     app.include_router(system.router(observer))
     app.include_router(passing.router(hops, engine.signer))
     app.include_router(bioportal.router(who, hops["recommender"], engine.signer))
-    app.include_router(pages.router(who, observer))
-    app.mount("/pages", StaticFiles(directory=pages.FOLDER))
+    app.include_router(workbench.router(workbench.BUILT))
+    app.mount("/assets", workbench.assets(workbench.BUILT))
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> FileResponse:

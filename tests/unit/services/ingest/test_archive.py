@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import shared.archive
 from services.ingest import archive
-from services.ingest.archive import Bundle, Folder, Zip, copy, open_bundle, rows
+from services.ingest.archive import Zip, copy, open_bundle, rows
 from services.ingest.manifest import Problem, Row
+from shared.archive import Bundle, Folder
 from shared.errors import Invalid, NotFound, TooLarge
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
@@ -230,7 +232,7 @@ def test_too_many_members_too_much_in_all_or_too_long_a_list_is_refused(
     path = make_zip(tmp_path / "a.zip", {"one.png": PNG, "two.png": PNG})
     for bound, value in (("MOST_FILES", 1), ("LARGEST_TOTAL", 300), ("LARGEST_DIRECTORY", 60)):
         with monkeypatch.context() as patch:
-            patch.setattr(archive, bound, value)
+            patch.setattr(shared.archive, bound, value)
             with pytest.raises(TooLarge):
                 Zip(path)
 

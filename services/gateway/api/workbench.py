@@ -1,0 +1,78 @@
+"""Doors of the workbench in the browser: its page at every address that it knows, and its files.
+
+It is built by `make` into `web/dist` and carried by the wheel. A name in its files' addresses changes with their
+content, so browsers keep them.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BUILT: Final = Path(__file__).parent.parent / "web" / "dist"
+# The first part of every address that web/src/App.svelte knows.
+PAGES: Final = (
+    "work",
+    "review",
+    "figure",
+    "find",
+    "collection",
+    "import",
+    "export",
+    "people",
+    "vocabularies",
+    "system",
+)
+# No inline script or style, no foreign host, nobody's frame.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_MISSING: Final = (
+    "<!doctype html><html lang=en><head><meta charset=utf-8><title>MITagger</title></head><body>"
+    "<h1>MITagger runs</h1><p>Its workbench is not built in this checkout. Run <code>make web</code>, then reload.</p>"
+    "</body></html>"
+)
+
+
+def router(built: Path) -> APIRouter:
+    """The page. `built`: the folder that Vite wrote."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def show() -> Response:
+        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+        page = built / "index.html"
+        if not page.exists():
+            return HTMLResponse(_MISSING, 503, headers)
+        return FileResponse(page, media_type="text/html", headers=headers)
+
+    routes.add_api_route("/", show)
+    for name in PAGES:
+        routes.add_api_route(f"/{name}", show)
+        routes.add_api_route(f"/{name}/{{rest:path}}", show)
+    return routes
+
+
+def assets(built: Path) -> ASGIApp:
+    """The page's files."""
+    return Kept(GZipMiddleware(StaticFiles(directory=built / "assets", check_dir=False), minimum_size=1000))
+
+
+class Kept:
+    """ASGI middleware: what is found may be kept for a year."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def kept(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (200, 206, 304):
+                MutableHeaders(scope=message)["Cache-Control"] = "public, max-age=31536000, immutable"
+            await send(message)
+
+        await self._app(scope, receive, kept)

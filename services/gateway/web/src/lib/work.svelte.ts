@@ -1,0 +1,68 @@
+/** What waits for somebody: the next assignments, fetched before they are wanted. */
+import { address, get } from '../api/client'
+import type { Assignment, AssignmentPage, AssignmentSummary, State } from '../api/types'
+import { signedIn } from './session.svelte'
+
+export type Relation = 'own' | 'review'
+
+/** States that wait for this person, the most urgent first. */
+export const WAITING: Record<Relation, readonly State[]> = { own: ['returned', 'open'], review: ['submitted'] }
+
+const AHEAD = 20
+
+export const list = (relation: Relation, state: State, cursor: string | null = null, limit = 50): Promise<AssignmentPage> =>
+  signedIn(() => get<AssignmentPage>(address('/api/v1/assignments', { relation, state, cursor, limit })))
+
+class Ahead {
+  #queue: AssignmentSummary[] = []
+  #relation: Relation | null = null
+  #fetched = new Map<string, Promise<Assignment>>()
+
+  /** The assignment after `id` that waits; null: none does. */
+  async next(relation: Relation, id: string | null): Promise<string | null> {
+    if (this.#relation !== relation || this.#queue.length < 2) await this.#fill(relation)
+    let rest = this.#queue.filter((one) => one.id !== id)
+    if (!rest.length && this.#queue.length) {
+      await this.#fill(relation)
+      rest = this.#queue.filter((one) => one.id !== id)
+    }
+    const passed = this.#queue.findIndex((one) => one.id === id)
+    const next = this.#queue.slice(passed + 1).find((one) => one.id !== id) ?? rest[0]
+    return next?.id ?? null
+  }
+
+  /** No longer waits. */
+  done(id: string): void {
+    this.#queue = this.#queue.filter((one) => one.id !== id)
+  }
+
+  /** Fetches what comes after `id`, with its picture, so that it is there when it is asked for. */
+  async prefetch(relation: Relation, id: string): Promise<void> {
+    const next = await this.next(relation, id)
+    if (next === null || this.#fetched.has(next)) return
+    const fetched = get<Assignment>(`/api/v1/assignments/${encodeURIComponent(next)}`)
+    this.#fetched.set(next, fetched)
+    try {
+      const { figure } = await fetched
+      if (figure.display_url) new Image().src = figure.display_url
+    } catch {
+      // It is fetched again when it is opened, and fails there where somebody sees it.
+      this.#fetched.delete(next)
+    }
+  }
+
+  /** The assignment as it was fetched ahead, once; else from the server. */
+  async take(id: string): Promise<Assignment> {
+    const fetched = this.#fetched.get(id)
+    this.#fetched.delete(id)
+    return (await fetched?.catch(() => null)) ?? signedIn(() => get(`/api/v1/assignments/${encodeURIComponent(id)}`))
+  }
+
+  async #fill(relation: Relation): Promise<void> {
+    const pages = await Promise.all(WAITING[relation].map((state) => list(relation, state, null, AHEAD)))
+    this.#queue = pages.flatMap((page) => page.items).filter((one) => one.figure)
+    this.#relation = relation
+  }
+}
+
+export const ahead = new Ahead()

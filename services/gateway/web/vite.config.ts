@@ -1,0 +1,11 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  plugins: [svelte()],
+  // The Content-Security-Policy forbids inline scripts and data addresses.
+  build: { outDir: 'dist', assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: 'es2022' },
+  // `npx vite` beside a running `mitagger serve`, for work on the pages.
+  server: { proxy: { '/api': 'http://127.0.0.1:8000' } },
+  test: { include: ['src/**/*.test.ts'] },
+})
