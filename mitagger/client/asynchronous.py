@@ -190,6 +190,10 @@ class AsyncClient:
         """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
         return (await self.send(calls.import_rows(id, rows))).items
 
+    async def preview_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """What would become of rows, with the SHA-256 of each image as `upload`. Nothing is stored."""
+        return (await self.send(calls.preview_rows(rows))).items
+
     async def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""
         with file.open("rb") as opened:

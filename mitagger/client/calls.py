@@ -191,6 +191,10 @@ def import_rows(id: str, rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults
     return _post(f"/imports/{_id(id)}/rows", m.RowResults, {"rows": [dict(row) for row in rows]})
 
 
+def preview_rows(rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
+    return _post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]})
+
+
 def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:
     return Call("POST", f"{API}/imports/archive", m.Import, parts={"file": (file_name, file)})
 

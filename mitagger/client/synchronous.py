@@ -185,6 +185,10 @@ class Client:
         """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
         return self.send(calls.import_rows(id, rows)).items
 
+    def preview_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """What would become of rows, with the SHA-256 of each image as `upload`. Nothing is stored."""
+        return self.send(calls.preview_rows(rows)).items
+
     def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""
         with file.open("rb") as opened:

@@ -40,6 +40,7 @@ ROUTES: Final = (
     Route("POST", "/api/v1/quarantine/{id}/refuse", "ingest"),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
+    Route("POST", "/api/v1/imports/preview", "ingest"),
     Route("GET", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports/{id}", "ingest"),
     Route("POST", "/api/v1/imports/{id}/rows", "ingest", seconds=600.0),

@@ -66,6 +66,8 @@ _TRAITS: Final = (
     "SOPClassUID", "Modality", "BurnedInAnnotation", "RecognizableVisualFeatures", "ConversionType", "ImageType"
 )  # fmt: skip
 
+_NO_PICTURE = "Send an image object, not a report, plan or waveform."
+
 
 def read(path: str, keep: str) -> Read:
     """The first frame, rescaled and windowed as the file says, MONOCHROME1 inverted, and its technical tags. The pixels
@@ -75,12 +77,29 @@ def read(path: str, keep: str) -> Read:
     other kinds of pixels, and whole slides in tiles.
     """
     guard()
+    with _explained():
+        return _read(path, keep)
+
+
+def header(path: str) -> None:
+    """Looks at the header alone. Raises as `read` does for what it finds there."""
+    with _explained():
+        _decoder(read_file_meta_info(path).get("TransferSyntaxUID"))
+        dataset = dcmread(path, stop_before_pixels=True, defer_size=1024)
+        if "Rows" not in dataset or "Columns" not in dataset:
+            raise Invalid("This DICOM holds no picture.", remedy=_NO_PICTURE)
+        check_pixels(int(dataset.Columns), int(dataset.Rows))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Whatever pydicom stumbles over in a hostile file, in our words."""
     try:
         with _quiet():
-            return _read(path, keep)
+            yield
     except (MitaggerError, MemoryError, OSError):
         raise
-    except Exception as error:  # whatever pydicom stumbles over in a hostile file
+    except Exception as error:
         if re.search(r"unable to allocate|out of memory", str(error), re.IGNORECASE):
             raise MemoryError from None
         raise Invalid(
@@ -95,7 +114,7 @@ def _read(path: str, keep: str) -> Read:
     decoder = _decoder(syntax)
     dataset = dcmread(path, defer_size=1024)
     if not any(pixels in dataset for pixels in _PIXELS):
-        raise Invalid("This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform.")
+        raise Invalid("This DICOM holds no picture.", remedy=_NO_PICTURE)
     count = _check(dataset, syntax, compressed=bool(decoder))
     # Compressed frames are found in the data element; others are read from the file, one at a time.
     source = dataset if decoder else path

@@ -124,6 +124,21 @@ class Figures:
                 await self._drop_refused(draft.new.upload)
         return outcomes
 
+    async def known(self, rows: Sequence[NewFigure], *, project: str) -> list[Outcome | None]:
+        """Of each row the outcome that `add` would have where the figure is there already, else null. Nothing is stored
+        and no image is read."""
+        articles = await self._find_articles([new.row for new in rows], project)
+        drafts = [
+            _Draft(new, article) if (article := articles.get(_article_key(new.row))) is not None else None
+            for new in rows
+        ]
+        holders = await self._known([draft for draft in drafts if draft is not None])
+        found = [None if draft is None else holders.get(draft.key) for draft in drafts]
+        return [
+            None if figure is None else Outcome(figure, problem=_difference(figure, new.row))
+            for figure, new in zip(found, rows, strict=True)
+        ]
+
     async def forget_originals(self, events: Sequence[Event]) -> None:
         """The DICOM originals of figures that are stored go: they may name the patient; so does what quarantine took
         away. (Told by events, so that a process that dies right after it stored a figure leaves none.)"""

@@ -24,7 +24,8 @@ ENDINGS: Final[dict[str, Format]] = {
     ".j2k": "jpeg2000",
     ".dcm": "dicom",
 }
-_NO_PICTURES: Final = frozenset({".svg", ".pdf", ".ps", ".eps", ".txt", ".csv", ".jsonl", ".json", ".xml", ".docx"})
+# Other endings that no DICOM has, nor a report on a patient.
+_NO_PICTURES: Final = frozenset({".svg", ".ps", ".eps", ".csv", ".jsonl"})
 
 
 def by_ending(file: str) -> Format | None:

@@ -123,6 +123,21 @@ def read(path: str, kind: Format) -> Read:
         return Read(small, width, height, technical, found.pages, found.frames, not plane.screen)
 
 
+def header(path: str, kind: Format) -> None:
+    """Looks at the header alone. Raises as `read` does for what it finds there."""
+    guard()
+    with explained(kind):
+        if kind == "tiff":
+            tiff.structure(path)
+        elif kind in ("bmp", "jpeg2000"):
+            width, height, _ = codecs.size(Path(path).read_bytes())
+            check_pixels(width, height)
+        else:
+            image = _load(path, kind)
+            check_pixels(image.width, image.height)
+            check_ratio(_bytes(image), os.path.getsize(path))
+
+
 def page(path: str, kind: Format, number: int) -> tuple[Opened, Plane]:
     """Page or frame `number` (from 0) at full size; of a TIFF's pyramid the largest level that is within bounds.
 
