@@ -44,6 +44,12 @@ class Tone:
             levels[~np.isfinite(pixels)] = 0
         return 255 - levels if self.inverted else levels
 
+    def line(self) -> tuple[float, float] | None:
+        """The values that become black and white, where all between them are spread evenly."""
+        if self.curve == "LINEAR":
+            return self.low, max(self.high - 1, self.low + 1e-6)
+        return (self.low, self.high) if self.curve in ("even", "LINEAR_EXACT") else None
+
     def _levels(self, pixels: Pixels) -> Screen:
         if self.curve == "one value":
             return np.full(pixels.shape, 128, np.uint8)
