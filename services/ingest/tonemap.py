@@ -1,7 +1,6 @@
 """From the many greys of a sensor to the 256 of a screen."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,7 +33,7 @@ class Tone:
     low: float = 0
     high: float = 255
     middle: float = 0
-    table: Sequence[int] = ()
+    table: tuple[int, ...] = ()
     inverted: bool = False
 
     def shown(self, pixels: Pixels) -> Screen:
