@@ -150,6 +150,32 @@ class Client:
     def articles(self) -> Iterator[m.Article]:
         return self.pages(calls.articles())
 
+    # --- quarantine
+
+    def quarantine(self) -> Iterator[m.Quarantined]:
+        """Pictures that wait for an administrator's look, the oldest first."""
+        return self.pages(calls.quarantine())
+
+    def quarantined(self, id: str) -> m.Quarantined:
+        """`id` is the figure's."""
+        return self.send(calls.quarantined(id))
+
+    def render_quarantined(self, id: str, into: IO[bytes], *, page: int = 0, frame: int = 0) -> int:
+        """Writes a page or frame as JPEG; returns its bytes."""
+        return self.download(calls.quarantine_rendered(id, page, frame), into)
+
+    def confirm(self, id: str, *, version: int | None = None) -> m.Quarantined:
+        """Lets everybody see the picture as it is."""
+        return self.send(calls.confirm(id, version))
+
+    def black_out(self, id: str, rectangles: Sequence[m.Rectangle], *, version: int | None = None) -> m.Quarantined:
+        """Blacks out parts of the picture for good, and lets everybody see it."""
+        return self.send(calls.black_out(id, rectangles, version))
+
+    def refuse(self, id: str, reason: m.Refusal, *, version: int | None = None) -> m.Quarantined:
+        """Erases the picture."""
+        return self.send(calls.refuse(id, reason, version))
+
     # --- taking figures in
 
     def start_import(self, name: str, total: int | None = None) -> m.Import:
@@ -158,6 +184,10 @@ class Client:
     def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
         """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
         return self.send(calls.import_rows(id, rows)).items
+
+    def preview_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """What would become of rows, with the SHA-256 of each image as `upload`. Nothing is stored."""
+        return self.send(calls.preview_rows(rows)).items
 
     def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.figures import Figures, Outcome
 from services.ingest.imports import Imports
-from services.ingest.model import Figure, ImportState, Severity
+from services.ingest.model import Figure, ImportState, QuarantineState, Severity
 from services.ingest.republishing import republish
 from services.ingest.submission import Correction, submitted
 from shared.access import DEFAULT_PROJECT
@@ -33,6 +33,9 @@ class FigureView(BaseModel):
     legend_kind: LegendKind
     language: str | None
     picture: Picture | None
+    quarantine: Annotated[
+        QuarantineState | None, Field(description="Of the picture; there is none while it waits or when it was refused")
+    ]
     technical: dict[str, str]
     external_id: str | None
     patient_group: str | None
@@ -193,6 +196,17 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
         response.headers["Location"] = f"/api/v1/figures/{outcome.figure.id}"
         return view(outcome.figure, signer)
 
+    _of_imports(routes, imports)
+
+    @routes.post("/internal/republish")
+    async def republish_figures(caller: CallerDep, body: Topics) -> Republished:
+        caller.require("system.write")
+        return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
+
+    return routes
+
+
+def _of_imports(routes: APIRouter, imports: Imports) -> None:
     @routes.post("/api/v1/imports", status_code=201, summary="Begin an import")
     async def begin_import(caller: CallerDep, body: NewImport) -> ImportView:
         caller.require("import.run")
@@ -211,6 +225,19 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
         caller.require("import.run")
         results = await imports.rows(id, body.rows, actor=caller.person)
         return RowsDone(items=[row_view(row, outcome) for row, outcome in results])
+
+    @routes.post("/api/v1/imports/preview", summary="Show what would become of rows, and store nothing")
+    async def preview_rows(caller: CallerDep, body: Rows) -> RowsDone:
+        """`upload` is the SHA-256 of the image, which need not be uploaded: whether it can be read is not looked at.
+        "created" is what would be."""
+        caller.require("import.run")
+        results = await imports.preview(body.rows, project=DEFAULT_PROJECT)
+        return RowsDone(
+            items=[
+                RowView(row=row, figure=None, status="created") if outcome is None else row_view(row, outcome)
+                for row, outcome in results
+            ]
+        )
 
     @routes.get("/api/v1/imports", summary="Imports, the newest first")
     async def list_imports(
@@ -237,13 +264,6 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
             items=[RejectView.model_validate(row, from_attributes=True) for row in page.items], next=page.next
         )
 
-    @routes.post("/internal/republish")
-    async def republish_figures(caller: CallerDep, body: Topics) -> Republished:
-        caller.require("system.write")
-        return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
-
-    return routes
-
 
 def view(figure: Figure, signer: Signer) -> FigureView:
     """The figure with signed addresses of its renditions."""
@@ -252,6 +272,7 @@ def view(figure: Figure, signer: Signer) -> FigureView:
         {
             **{name: getattr(figure, name) for name in FigureView.model_fields if hasattr(figure, name)},
             "revision": figure.version,
+            "quarantine": figure.quarantine and figure.quarantine.state,
             "display_url": picture and _url(signer, picture.display.blob, picture.display.media_type),
             "thumbnail_url": picture and _url(signer, picture.thumbnail.blob, picture.thumbnail.media_type),
         }

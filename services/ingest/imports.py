@@ -6,22 +6,23 @@ them again, and a server that died reads its archive on from where it was.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import structlog
 
-from services.ingest import archive
+from services.ingest import archive, naming
 from services.ingest.archive import Zip
 from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
 from services.ingest.model import Figure, Import, ImportState, Reject, Severity
-from services.ingest.submission import NewFigure, refusal, submitted
+from services.ingest.submission import SHA256, NewFigure, refusal, submitted
 from shared import metrics
 from shared.archive import Bundle
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page, Range
-from shared.errors import Invalid, PermanentError
+from shared.errors import Invalid, NotFound, PermanentError
 from shared.events.envelope import Event, event_id
 
 BATCH: Final = 16
@@ -66,6 +67,8 @@ class Imports:
         self, name: str, *, project: str, actor: str, total: int | None = None, archive: str | None = None
     ) -> Import:
         """A new job; with an archive (its content hash), one that runs by itself."""
+        if archive is not None:
+            name = await self._named(name, archive)
         job = Import(
             id=new_id(),
             project=project,
@@ -91,14 +94,12 @@ class Imports:
         results: list[Result | None] = []
         wanted: list[NewFigure] = []
         for values in rows:
-            number = values.get("row")
-            if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 1_000_000_000:
-                raise Invalid("Each row needs its number.", field="row", remedy='Add "row", counting from 1.')
+            number = _number(values)
             try:
                 wanted.append(submitted(values, number))
                 results.append(None)
             except Invalid as problem:
-                results.append((number, str(values.get("file", "")), Outcome(None, problem=problem)))
+                results.append((number, _file(values), Outcome(None, problem=problem)))
         added = iter(
             _results(wanted, await self._figures.add(wanted, project=job.project, actor=actor)) if wanted else ()
         )
@@ -106,6 +107,24 @@ class Imports:
         last = max(number for number, _, _ in done)
         await self._record(job.id, done, after=last, counted=[r for r in done if r[0] >= job.next_row])
         return [(number, outcome) for number, _, outcome in done]
+
+    async def preview(self, rows: Sequence[Mapping[str, Any]], *, project: str) -> list[tuple[int, Outcome | None]]:
+        """What would become of each row, could its image be rendered: null of one that would be created. Nothing is
+        stored. Raises Invalid when rows have no numbers."""
+        outcomes: list[tuple[int, Outcome | None]] = []
+        wanted: dict[int, NewFigure] = {}  # by place
+        for values in rows:
+            number = _number(values)
+            outcome = None
+            try:
+                wanted[len(outcomes)] = submitted(values, number)
+            except Invalid as problem:
+                outcome = Outcome(None, problem=problem)
+            outcomes.append((number, outcome))
+        known = await self._figures.known(list(wanted.values()), project=project)
+        for place, outcome in zip(wanted, known, strict=True):
+            outcomes[place] = (outcomes[place][0], outcome)
+        return outcomes
 
     async def get(self, id: str) -> Import:
         """Raises NotFound."""
@@ -125,6 +144,15 @@ class Imports:
         while (page := await self._rejects.find({"figure": In(tuple(figures))}, limit=1000)).items:
             for reject in page.items:
                 await self._rejects.erase(reject.id)
+
+    async def _named(self, name: str, upload: str) -> str:
+        """The name to keep of an archive: with DICOM in it, or if that cannot be said, an id."""
+        try:
+            async with self._blobs.local(upload) as path:
+                safe = await asyncio.to_thread(_names_nobody, path)
+        except (Invalid, NotFound):  # the import will say so
+            safe = False
+        return name if safe else f"{upload[:16]}.zip"
 
     def _follow(self, id: str) -> None:
         task = asyncio.create_task(self._run(id), name=f"import {id}")
@@ -158,7 +186,10 @@ class Imports:
             bundle = await asyncio.to_thread(Zip, path, name=job.name)
             with bundle:
                 items, warnings = await asyncio.to_thread(_sorted_out, archive.rows(bundle))
-                told = [_reject(job.id, one.row or 0, one.file, refusal(one), severity="warning") for one in warnings]
+                told = [
+                    _reject(job.id, one.row or 0, _place(bundle, one.file), refusal(one), severity="warning")
+                    for one in warnings
+                ]
                 await self._rejects.insert_many(told)
                 await self._jobs.update(job.id, lambda old: (old.changed(total=len(items)), ()))
                 for start in range(job.next_row, len(items) + 1, BATCH):
@@ -175,19 +206,19 @@ class Imports:
         if job.archive is not None and not await self._jobs.count({"state": "running", "archive": job.archive}):
             await self._blobs.delete(job.archive)
 
-    async def _add(self, bundle: Bundle, items: Sequence[Row | Problem], job: Import) -> list[Result]:
+    async def _add(self, bundle: Zip, items: Sequence[Row | Problem], job: Import) -> list[Result]:
         results: list[Result | None] = []
         wanted: list[NewFigure] = []
         for item in items:
             if isinstance(item, Problem):
                 outcome = Outcome(None, problem=refusal(item))
-                results.append((item.row or 0, item.file, outcome))
+                results.append((item.row or 0, _place(bundle, item.file), outcome))
                 continue
             try:
                 wanted.append(NewFigure(item, await self._unpack(bundle, item.file) if item.file else None))
                 results.append(None)
             except Invalid as problem:
-                results.append((item.number, item.file, Outcome(None, problem=problem)))
+                results.append((item.number, _place(bundle, item.file), Outcome(None, problem=problem)))
         added = iter(_results(wanted, await self._figures.add(wanted, project=job.project, actor=job.actor)))
         return [result if result is not None else next(added) for result in results]
 
@@ -231,6 +262,13 @@ class Imports:
         await self._jobs.update(id, change)
 
 
+def _number(values: Mapping[str, Any]) -> int:
+    number = values.get("row")
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 1_000_000_000:
+        raise Invalid("Each row needs its number.", field="row", remedy='Add "row", counting from 1.')
+    return number
+
+
 def _reject(
     job: str, row: int, file: str, problem: Invalid, figure: Figure | None = None, *, severity: Severity = "error"
 ) -> Reject:
@@ -263,5 +301,22 @@ def _sorted_out(items: Iterable[Row | Problem]) -> tuple[list[Row | Problem], li
     return steps, warnings
 
 
+def _names_nobody(path: Path) -> bool:
+    with Zip(path) as bundle:
+        return not archive.holds_dicom(bundle)
+
+
 def _results(wanted: Sequence[NewFigure], outcomes: Sequence[Outcome]) -> list[Result]:
-    return [(new.row.number, new.row.file, outcome) for new, outcome in zip(wanted, outcomes, strict=True)]
+    return [(new.row.number, outcome.file, outcome) for new, outcome in zip(wanted, outcomes, strict=True)]
+
+
+def _file(values: Mapping[str, Any]) -> str:
+    """The name to tell of the file of a row as sent."""
+    upload = values.get("upload")
+    known = isinstance(upload, str) and SHA256.fullmatch(upload)
+    return naming.told(str(values.get("file") or ""), upload=upload if known else None)
+
+
+def _place(bundle: Zip, name: str) -> str:
+    """The name to tell of a file in a zip, or where it stands there."""
+    return naming.told(name) or (f"file {bundle.place(name)} of the zip" if name else "")

@@ -123,6 +123,21 @@ def read(path: str, kind: Format) -> Read:
         return Read(small, width, height, technical, found.pages, found.frames, not plane.screen)
 
 
+def header(path: str, kind: Format) -> None:
+    """Looks at the header alone. Raises as `read` does for what it finds there."""
+    guard()
+    with explained(kind):
+        if kind == "tiff":
+            tiff.structure(path)
+        elif kind in ("bmp", "jpeg2000"):
+            width, height, _ = codecs.size(Path(path).read_bytes())
+            check_pixels(width, height)
+        else:
+            image = _load(path, kind)
+            check_pixels(image.width, image.height)
+            check_ratio(_bytes(image), os.path.getsize(path))
+
+
 def page(path: str, kind: Format, number: int) -> tuple[Opened, Plane]:
     """Page or frame `number` (from 0) at full size; of a TIFF's pyramid the largest level that is within bounds.
 
@@ -280,6 +295,30 @@ def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
         )
     except pyvips.Error as error:  # the picture was read well, so it is not to blame
         raise OSError(f"The renditions could not be written ({_first_line(error)}).") from error
+
+
+def whole(path: str, kind: Format) -> Iterator[Any]:
+    """Every page and frame at full size, upright; of a pyramid the largest level within bounds, without a slide's label
+    and overview. Raises as `read`."""
+    guard()
+    with explained(kind):
+        first = _opened(path, kind, 0, deepest=True)
+        for number in range(max(first.pages, first.frames)):
+            try:
+                found = _opened(path, kind, number, deepest=True)
+            except NotFound:  # a label or an overview
+                continue
+            yield found.image.copy_memory().autorot()
+
+
+def headers(path: str, kind: Format) -> dict[str, Any]:
+    """What libvips finds beside the pixels, by its names; nothing where another library decodes the file."""
+    guard()
+    try:
+        image = _load(path, kind)
+    except pyvips.Error:
+        return {}
+    return {name: image.get(name) for name in image.get_fields()}
 
 
 @contextmanager
