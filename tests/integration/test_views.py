@@ -287,3 +287,14 @@ async def test_a_slide_in_an_object_store_is_read_from_a_copy_that_goes_with_it(
             await world.ask("DELETE", f"/api/v1/figures/{figure['id']}")
             await engine.bus.settled()
             assert list(folder.iterdir()) == []
+
+
+async def test_a_dicom_from_before_its_pixels_were_kept_is_seen_as_its_display(world: World) -> None:
+    figure = await figure_of(world, dicom(), "a.dcm")
+    figures = world.engine.documents.collection(Figure)
+    await figures.update(figure["id"], lambda old: (old.changed(pixels=None), ()))
+    page = await view(world, figure["id"])
+    assert (page["low"], page["high"], page["curve"]) == (0, 255, "even")
+    display = pyvips.Image.new_from_buffer(await world.engine.blobs.read(figure["picture"]["display"]["blob"]), "")
+    shown = seen(await world.ask("GET", f"/api/v1/figures/{figure['id']}/render"))
+    assert np.abs(shown.astype(int) - display.numpy()).mean() < 2
