@@ -80,6 +80,7 @@ def record(review: Review, assignment: Assignment) -> tuple[Review, list[Event]]
         approved=approved,
         last=Recorded(
             assignment=assignment.id,
+            article=assignment.article,
             annotator=assignment.annotator,
             reviewer=assignment.reviewer,
             judged=judged,
@@ -110,6 +111,7 @@ def review_event(review: Review, *, revision: int) -> ReviewDone | None:
         figure=review.id,
         revision=revision,
         review=review.id,
+        article=last.article,
         assignment=last.assignment,
         verdict=last.judged.verdict,
         comment=last.judged.comment,
@@ -131,6 +133,7 @@ def _decision(decided: Decided) -> Decision:
         curie=tag.curie,
         label=tag.label,
         reason=decided.reason,
+        names=list(dict.fromkeys(span.text for span in tag.spans)),
         annotator=tag.annotator,
         decided_at=tag.decided_at,
     )
