@@ -6,13 +6,14 @@ ontologies stay. An abbreviation that the legend defines means what its long for
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from services.recommender.annotator import Annotation
 from services.recommender.no_names import no_names
 from services.recommender.profiles import TAGGING, Profile
-from services.recommender.scoring import besides, features, preferred, probability, weights
+from services.recommender.scoring import Rivals, besides, features, preferred, probability, weights
 from services.recommender.surroundings import Surroundings
 from shared.batches import in_parts
 from shared.events.legend import Abbreviation, Analysis
@@ -132,7 +133,8 @@ class LocalAnnotator:
                 by_ontology.setdefault(concept.ontology, []).append(entry)
         senses = []
         preferring = preferred(self._vocabularies, self._vocabularies.entries(key))
-        for ontology, rivals in by_ontology.items():
+        for ontology, entries in by_ontology.items():
+            rivals = Rivals(entries)
             elsewhere = besides(preferring, ontology)
             scored = [
                 (
@@ -141,7 +143,7 @@ class LocalAnnotator:
                     ),
                     entry,
                 )
-                for entry in rivals
+                for entry in entries
             ]
             best = max(score for score, _ in scored)
             meant = {entry.concept: entry for score, entry in scored if score == best}
@@ -197,18 +199,34 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
     meant.pop((), None)
     if not meant:
         return mentions
-    spans = [word.span() for word in words(text)]
-    said = [cased(text[start:end]) for start, end in spans]
     lengths = sorted({len(form) for form in meant}, reverse=True)
-    for i in range(len(said)):
+    for spans in _stretches_of_words(text, meant, lengths[0]):
+        said = [cased(text[start:end]) for start, end in spans]
         for length in lengths:
-            form = tuple(said[i : i + length])
+            form = tuple(said[:length])
             long = meant.get(form) or meant.get((*form[:-1], form[-1].removesuffix("s")))
             if long:
-                start, end = spans[i][0], spans[i + len(form) - 1][1]
+                start, end = spans[0][0], spans[len(form) - 1][1]
                 at[start, end] = [
                     (start, end, sense._replace(score=sense.score * ABBREVIATED, match="abbreviation"))
                     for _, _, sense in long
                 ]
                 break
     return _longest([one for here in at.values() for one in here])
+
+
+def _stretches_of_words(text: str, forms: Iterable[tuple[str, ...]], most: int) -> Iterator[Sequence[tuple[int, int]]]:
+    """The spans of the words from every word on at which one of `forms` may stand, at most so many."""
+    beginnings = {form[0] for form in forms}
+    if text.isascii() and all(len(beginning) > 1 for beginning in beginnings):
+        # Nothing in such a text is said otherwise than it is written.
+        for beginning in beginnings:
+            at = text.find(beginning)
+            while at >= 0:
+                if not (at and text[at - 1].isalnum()):
+                    yield [word.span() for word in islice(words(text, at), most)]
+                at = text.find(beginning, at + 1)
+        return
+    spans = [word.span() for word in words(text)]
+    for number in range(len(spans)):
+        yield spans[number : number + most]

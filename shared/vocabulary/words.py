@@ -59,9 +59,9 @@ _IRREGULAR = {
 _LIGATURE = 6  # letters of the shortest word whose "ae" and "oe" are one with "e"
 
 
-def words(text: str) -> Iterator[re.Match[str]]:
-    """The words of a text in order, as matches: `.group()`, `.span()` in code points."""
-    return _WORD.finditer(text)
+def words(text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """The words of a text in order, from a place on, as matches: `.group()`, `.span()` in code points."""
+    return _WORD.finditer(text, start)
 
 
 @lru_cache(maxsize=200_000)
