@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
+from unicodedata import is_normalized
 
 from services.recommender.annotator import Annotation
 from services.recommender.no_names import no_names
@@ -21,7 +22,7 @@ from shared.events.recommendation import Match
 from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
 from shared.vocabulary.matcher import Hit
 from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
-from shared.vocabulary.words import cased, words
+from shared.vocabulary.words import LETTER, MARK, cased, words
 
 VERSION = "2"  # raise it when the same text and vocabularies give other annotations
 
@@ -200,8 +201,7 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
     if not meant:
         return mentions
     lengths = sorted({len(form) for form in meant}, reverse=True)
-    for spans in _stretches_of_words(text, meant, lengths[0]):
-        said = [cased(text[start:end]) for start, end in spans]
+    for spans, said in _windows(text, meant, lengths[0]):
         for length in lengths:
             form = tuple(said[:length])
             long = meant.get(form) or meant.get((*form[:-1], form[-1].removesuffix("s")))
@@ -215,18 +215,27 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
     return _longest([one for here in at.values() for one in here])
 
 
-def _stretches_of_words(text: str, forms: Iterable[tuple[str, ...]], most: int) -> Iterator[Sequence[tuple[int, int]]]:
-    """The spans of the words from every word on at which one of `forms` may stand, at most so many."""
+def _windows(
+    text: str, forms: Iterable[tuple[str, ...]], most: int
+) -> Iterator[tuple[Sequence[tuple[int, int]], Sequence[str]]]:
+    """At most so many words from every word on at which one of `forms` may stand: their spans, and as `cased`."""
     beginnings = {form[0] for form in forms}
-    if text.isascii() and all(len(beginning) > 1 for beginning in beginnings):
-        # Nothing in such a text is said otherwise than it is written.
+    if is_normalized("NFKD", text) and not any(map(_varies, beginnings)) and not MARK.search(text):
+        # Here words are said as they are written.
         for beginning in beginnings:
             at = text.find(beginning)
             while at >= 0:
-                if not (at and text[at - 1].isalnum()):
-                    yield [word.span() for word in islice(words(text, at), most)]
+                if not (at and LETTER.match(text, at - 1)):
+                    spans = [word.span() for word in islice(words(text, at), most)]
+                    yield spans, [cased(text[start:end]) for start, end in spans]
                 at = text.find(beginning, at + 1)
         return
     spans = [word.span() for word in words(text)]
+    said = [cased(text[start:end]) for start, end in spans]
     for number in range(len(spans)):
-        yield spans[number : number + most]
+        yield spans[number : number + most], said[number : number + most]
+
+
+def _varies(beginning: str) -> bool:
+    """Whether a word may be this and not begin with it: a Greek letter ("alpha"), a possessive's "s"."""
+    return not beginning.isascii() or beginning.islower() or len(beginning) == 1

@@ -15,6 +15,8 @@ from functools import lru_cache
 GREEK = "\u0391-\u03c9\u00b5"
 # Combining marks, zero-width characters and the soft hyphen belong to the word that they stand in.
 MARKS = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
+LETTER = re.compile(rf"[^\W_{GREEK}]")  # or digit; Greek letters are words of their own
+MARK = re.compile(f"[{MARKS}]")
 _WORD = re.compile(
     rf"[^\W_{GREEK}]+(?:[{MARKS}]+[^\W_{GREEK}]*)*(?:['’]s(?!\w))?"
     rf"|[{GREEK}][{MARKS}]*"
