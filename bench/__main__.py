@@ -21,6 +21,8 @@ NAMES: Final = (
     "renditions",
     "latency",
     "matching",
+    "annotating",
+    "large_vocabulary",
     "telemetry",
     "cold_start",
     "chain",

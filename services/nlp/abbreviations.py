@@ -123,16 +123,11 @@ def _begins(item: Definition, text: str) -> bool:
 
 
 def _is_short_form(text: str) -> bool:
+    if not SHORTEST <= len(text) <= LONGEST or not text[0].isalnum() or _NO_SHORT_FORM.search(text):
+        return False
     words = text.split()
-    return (
-        SHORTEST <= len(text) <= LONGEST
-        and text[0].isalnum()
-        and any(map(str.isalpha, text))
-        and not _NO_SHORT_FORM.search(text)
-        and (
-            len(words) == 1
-            or (len(words) <= SHORT_WORDS and all(len(word) == 1 or word.lower() != word for word in words))
-        )
+    return any(map(str.isalpha, text)) and (
+        len(words) == 1 or (len(words) <= SHORT_WORDS and all(len(word) == 1 or word.lower() != word for word in words))
     )
 
 
