@@ -328,6 +328,15 @@ class Mark(Answer):
     reason: str | None = None
 
 
+class Equivalent(Answer):
+    """The same concept in another ontology."""
+
+    iri: str | None = None
+    curie: str
+    label: str
+    ontology: str
+
+
 class Recommendation(Answer):
     """A concept suggested for a figure. `decision` is the annotator's answer to it, if there is one."""
 
@@ -344,6 +353,7 @@ class Recommendation(Answer):
     match: str = ""
     score: float
     why: str = ""
+    equivalents: list[Equivalent] = []
     decision: Mark | None = None
 
 

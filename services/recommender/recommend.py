@@ -1,12 +1,14 @@
 """From the annotations of a legend to what is suggested for its figure, and the state that says how it went."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.recommender.annotator import Annotation
+from services.recommender.equivalents import grouped
 from shared.events.legend import Analysis, Assertion
-from shared.events.recommendation import Axis, Recommendation, Span, State
+from shared.events.recommendation import Axis, Equivalent, Recommendation, Span, State
+from shared.vocabulary.artefact import Concept
 
 # The recommender's part of the 900 kB that an event may have; the rest is the envelope.
 MOST_BYTES = 800_000
@@ -54,17 +56,23 @@ def without_legend(figure: str, outcome: Outcome, proposals: Sequence[Annotation
 
 
 def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommendation]:
-    """One recommendation for each concept and assertion, the best score first, then the first mentioned.
+    """One recommendation for each concept and assertion, the best score first, then the first mentioned. What several
+    ontologies have is one (`equivalents`).
 
     Concepts without an axis are left out. Each has its first 50 spans; its panels are those that mention it, none (the
     whole figure) as soon as one mention stands outside the panels. A technical tag adds to what the legend mentions, or
     stands alone, without spans. Beyond 800 kB in JSON, the weakest are left out.
     """
-    mentions: dict[tuple[str, str, Axis, Assertion], list[Annotation]] = {}
+    mentions: dict[tuple[Axis, Assertion], dict[tuple[str, str], list[Annotation]]] = {}
     for one in annotations:
         if axis := one.concept.axis:
-            mentions.setdefault((one.concept.ontology, one.concept.curie, axis, one.assertion), []).append(one)
-    made = [_recommendation(figure, axis, of_one) for (_, _, axis, _), of_one in mentions.items()]
+            concept = (one.concept.ontology, one.concept.curie)
+            mentions.setdefault((axis, one.assertion), {}).setdefault(concept, []).append(one)
+    made = [
+        _recommendation(figure, axis, _with_tags(found, first, others), [found[other][0].concept for other in others])
+        for (axis, _), found in mentions.items()
+        for first, *others in grouped(found, axis)
+    ]
     made.sort(key=lambda one: (-one.score, one.spans[0].start if one.spans else 0, one.ontology, one.curie))
     size = 0
     for kept, suggestion in enumerate(made):
@@ -74,7 +82,16 @@ def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommenda
     return made
 
 
-def _recommendation(figure: str, axis: Axis, mentions: Sequence[Annotation]) -> Recommendation:
+def _with_tags(
+    found: Mapping[tuple[str, str], Sequence[Annotation]], first: tuple[str, str], others: Sequence[tuple[str, str]]
+) -> list[Annotation]:
+    """The annotations of one concept, and what technical tags say of its equivalents."""
+    return [*found[first], *(one for other in others for one in found[other] if one.match == "metadata")]
+
+
+def _recommendation(
+    figure: str, axis: Axis, mentions: Sequence[Annotation], equivalents: Sequence[Concept]
+) -> Recommendation:
     said = [one for one in mentions if one.match != "metadata"]
     best = max(said or mentions, key=lambda one: one.score)
     concept = best.concept
@@ -94,6 +111,10 @@ def _recommendation(figure: str, axis: Axis, mentions: Sequence[Annotation]) -> 
         match=best.match,
         score=_combined(mentions),
         why=" ".join(filter(None, (_why(best) if said else "", _tagged(mentions), _found_by(mentions)))),
+        equivalents=[
+            Equivalent(iri=other.iri, curie=other.curie, label=other.label, ontology=other.ontology)
+            for other in equivalents
+        ],
     )
 
 
