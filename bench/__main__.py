@@ -21,6 +21,7 @@ NAMES: Final = (
     "renditions",
     "latency",
     "matching",
+    "typeahead",
     "telemetry",
     "cold_start",
     "chain",

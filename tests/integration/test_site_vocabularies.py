@@ -219,6 +219,35 @@ async def test_a_release_of_snomed_ct_is_used_with_its_axes(tmp_path: Path) -> N
         assert (await world.ask("GET", "/concepts/SNOMEDCT:387713003")).json()["axis"] == "intervention"
 
 
+async def test_the_axis_table_is_previewed_applied_and_rolled_back(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        assert (await world.ask("POST", "/vocabularies/axes/rollback")).status_code == 409
+        table = (await world.ask("GET", "/vocabularies/axes")).json()
+        kept = [rule for rule in table["rules"] if rule["vocabulary"] != "UBERON"]
+        wanted = {"rules": [{"axis": "imaging", "vocabulary": "UBERON", "under": ["UBERON:1"]}, *kept]}
+        told = (await world.ask("POST", "/vocabularies/axes/preview", json=wanted)).json()
+        assert told["axes"] | {"anatomy": [2, 0], "imaging": [0, 1]} == told["axes"]
+        assert sorted((one["after"] or "", one["concepts"], one["examples"]) for one in told["moves"]) == [
+            ("", 1, {"UBERON:2": "femur"}),
+            ("imaging", 1, {"UBERON:1": "hippocampus"}),
+        ]
+        assert (await world.ask("GET", "/concepts/UBERON:1")).json()["axis"] == "anatomy"  # a preview changes nothing
+        answer = await world.ask("PUT", "/vocabularies/axes", json=wanted)
+        assert (await world.ended(answer.headers["Location"]))["active"] is True
+        await until(lambda: _on(world, "imaging"))
+        assert (await world.ask("GET", "/vocabularies/axes")).json()["rules"][0]["axis"] == "imaging"
+        answer = await world.ask("POST", "/vocabularies/axes/rollback")
+        assert (await world.ended(answer.headers["Location"]))["state"] == "ready"
+        await until(lambda: _on(world, "anatomy"))
+        assert (await world.ask("GET", "/vocabularies/axes")).json() == table
+        bad = {"rules": [{"axis": "cells", "vocabulary": "X"}]}
+        assert (await world.ask("PUT", "/vocabularies/axes", json=bad)).status_code == 422
+
+
+async def _on(world: World, axis: str) -> bool | None:
+    return (await world.ask("GET", "/concepts/UBERON:1")).json()["axis"] == axis or None
+
+
 async def test_work_that_a_process_left_is_done_by_the_next_and_twice_is_once(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         done = await world.bring(SITE, axis="anatomy")
