@@ -33,6 +33,7 @@ BOMB_FROM = 32 * 1024**2  # bytes unpacked
 Entry = TypeVar("Entry")
 
 _CHUNK = 1024**2
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -55,7 +56,7 @@ class Bundle(Protocol):
         """Sorted; without hidden files and those in `problems`."""
 
     def open(self, name: str) -> BinaryIO:
-        """Raises NotFound for a name that is not among `names`."""
+        """Raises NotFound for a name that is not among `names`; Invalid where it cannot be read."""
 
     def __enter__(self) -> Self: ...
 
@@ -63,34 +64,66 @@ class Bundle(Protocol):
 
 
 class Folder:
-    """A folder's regular files. Links that lead outside it are left out."""
+    """A folder's regular files. Links that lead outside it are left out, and what cannot be read; both are told."""
 
     def __init__(self, path: Path) -> None:
         self._root = path.resolve()
-        self.name = self._root.name
+        self.name = _legible(self._root.name) or "figures"
         self.problems: list[LeftOut] = []
         self._files: dict[str, Path] = {}
-        for folder, folders, files in os.walk(self._root):
+        for folder, folders, files in os.walk(self._root, onerror=self._unread):
+            here = Path(folder)
             folders[:] = sorted(name for name in folders if not _hidden(name))
+            for name in [name for name in folders if (here / name).is_symlink()]:
+                folders.remove(name)  # os.walk does not follow it, and says nothing
+                self._leave(here / name, "It is a link to a folder.", "Import that folder itself.")
             for file in sorted(name for name in files if not _hidden(name)):
-                self._take(Path(folder, file))
+                self._take(here / file)
+
+    def _unread(self, error: OSError) -> None:
+        self._leave(
+            Path(error.filename), f"It cannot be read: {error.strerror}.", "Give yourself the right to read it."
+        )
+
+    def _leave(self, path: Path, message: str, remedy: str) -> None:
+        self.problems.append(LeftOut(message, remedy, self._name(path)))
+
+    def _name(self, path: Path) -> str:
+        return _legible(path.relative_to(self._root).as_posix())
 
     def _take(self, path: Path) -> None:
-        name = path.relative_to(self._root).as_posix()
-        if not path.resolve().is_relative_to(self._root):
-            self.problems.append(LeftOut("It is a link out of the folder.", "Put the file itself there.", name))
-        elif not path.is_file():
-            self.problems.append(LeftOut("It is no regular file.", "Remove it.", name))
+        name = self._name(path)
+        try:
+            inside, regular = path.resolve().is_relative_to(self._root), path.is_file()
+        except (OSError, RuntimeError):  # a loop of links
+            inside, regular = True, False
+        if not inside:
+            self._leave(path, "It is a link out of the folder.", "Put the file itself there.")
+        elif not regular:
+            self._leave(path, "It is no regular file.", "Remove it.")
+        elif name in self._files:
+            self._leave(path, "Another file has the same name, written in other bytes.", "Rename one of them.")
         elif len(self._files) == MOST_FILES:
             raise TooLarge(f"The folder has more than {MOST_FILES:,} files.", remedy="Import it in parts.")
         else:
-            self._files[key(name)] = path
+            self._files[name] = path
 
     def names(self) -> list[str]:
         return sorted(self._files)
 
+    def path(self, name: str) -> Path:
+        """Where the file lies. Raises NotFound."""
+        return _get(self._files, name)
+
     def open(self, name: str) -> BinaryIO:
-        return _get(self._files, name).open("rb")
+        try:
+            return self.path(name).open("rb")
+        except OSError as error:
+            raise Invalid(
+                f"It cannot be read: {error.strerror}.",
+                field="file",
+                remedy="Look whether it is still there, and whether you may read it.",
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -215,6 +248,15 @@ def _get(files: dict[str, Entry], name: str) -> Entry:
 def key(name: str) -> str:
     """Names as one writes them: macOS stores them decomposed."""
     return unicodedata.normalize("NFC", name)
+
+
+def _legible(name: str) -> str:
+    """A name of a file system, which takes any bytes, as text: mostly UTF-8, else of old Windows."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode("cp1252", errors="replace")
+    return key(_UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", name))
 
 
 def _hidden(part: str) -> bool:

@@ -141,6 +141,15 @@ class AsyncClient:
     async def delete_figure(self, id: str) -> None:
         await self.send(calls.delete_figure(id))
 
+    async def view(self, id: str, *, page: int = 0, frame: int = 0) -> m.PageView:
+        """What can be looked at in a figure's picture, and where its tiles are."""
+        return await self.send(calls.view(id, page, frame))
+
+    async def render(self, id: str, into: IO[bytes], **asked: Any) -> int:
+        """A part of a figure's picture as JPEG; returns its bytes. `asked`: page, frame, window, level, invert,
+        region ("x,y,width,height"), size."""
+        return await self.download(calls.rendered(id, asked), into)
+
     def articles(self) -> AsyncIterator[m.Article]:
         return self.pages(calls.articles())
 
@@ -152,6 +161,10 @@ class AsyncClient:
     async def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
         """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
         return (await self.send(calls.import_rows(id, rows))).items
+
+    async def preview_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """What would become of rows, with the SHA-256 of each image as `upload`. Nothing is stored."""
+        return (await self.send(calls.preview_rows(rows))).items
 
     async def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""

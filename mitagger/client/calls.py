@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -137,6 +137,16 @@ def delete_figure(id: str) -> Call[None]:
     return Call("DELETE", f"{API}/figures/{_id(id)}", None)
 
 
+def view(id: str, page: int, frame: int) -> Call[m.PageView]:
+    return _get(f"/figures/{_id(id)}/view", m.PageView, page=page, frame=frame)
+
+
+def rendered(id: str, asked: Mapping[str, Any]) -> str:
+    """The address of a render."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"{API}/figures/{_id(id)}/render?{urlencode(given)}"
+
+
 def articles() -> Call[m.Page[m.Article]]:
     return _get("/articles", m.Page[m.Article])
 
@@ -150,6 +160,10 @@ def start_import(name: str, total: int | None) -> Call[m.Import]:
 
 def import_rows(id: str, rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
     return _post(f"/imports/{_id(id)}/rows", m.RowResults, {"rows": [dict(row) for row in rows]})
+
+
+def preview_rows(rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
+    return _post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]})
 
 
 def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:

@@ -104,6 +104,38 @@ class Figure(Answer):
     updated_at: datetime
 
 
+class TileSource(Answer):
+    """How a deep-zoom viewer reads a picture: tiles at `url`{level}/{column}_{row}.jpg, parts of it at `render`. The
+    addresses hold for about an hour."""
+
+    url: str
+    render: str
+    about: str
+    width: int
+    height: int
+    tile_size: int
+    overlap: int
+    max_level: int
+    pages: int
+    frames: int
+    windowed: bool
+
+
+class PageView(Answer):
+    """A page or frame of a picture: the ends of its values, and the window and level that its display has, all in the
+    file's units."""
+
+    page: int
+    frame: int
+    low: float
+    high: float
+    unit: str = ""
+    window: float | None = None
+    level: float | None = None
+    curve: str
+    tiles: TileSource
+
+
 # --- taking figures in
 
 
@@ -359,6 +391,7 @@ class AssignedFigure(Answer):
     external_id: str | None = None
     display_url: str | None = None
     thumbnail_url: str | None = None
+    zoom: TileSource | None = None
     width: int | None = None
     height: int | None = None
     panels: list[str] = []

@@ -5,13 +5,14 @@ with open_bundle(path) as bundle:
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
-from services.ingest.rendered import LARGEST_FILE
+from services.ingest.rendered import LARGEST_FILE, Format
 from services.ingest.renditions import sniff
 from shared import archive
 from shared.archive import Bundle, Folder, explained, key
@@ -19,6 +20,8 @@ from shared.errors import Invalid, NotFound
 
 MANIFESTS = ("figures.csv", "figures.jsonl")
 
+_TEXT = ".txt"
+_LONGEST_TEXT = 4 * (manifest.LONGEST_LEGEND + 1)  # bytes
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
@@ -51,44 +54,104 @@ def copy(bundle: Bundle, name: str, to: IO[bytes]) -> int:
     return archive.copy(bundle, name, to, largest=LARGEST_FILE)
 
 
-def rows(bundle: Bundle) -> Iterator[Row | Problem]:
-    """What the bundle's manifest says of its files; without one, each picture is of a collection named like the bundle.
+def rows(bundle: Bundle, said: bytes | None = None) -> Iterator[Row | Problem]:
+    """What the bundle's manifest says of its files, or one from elsewhere (`said`); without one, each picture is of a
+    collection named like the bundle, and what stands in a text file beside it (a.txt of a.png) is its legend.
 
     Problems of the bundle come first; a row whose file is missing becomes one. Raises as `manifest.read` does.
     """
-    for left_out in bundle.problems:
+    for left_out in bundle.problems if said is None else ():
         yield Problem(left_out.message, left_out.remedy, file=left_out.file)
     names = bundle.names()
-    manifests = [name for name in names if name in MANIFESTS]
-    if len(manifests) > 1:
-        raise Invalid(f"There are {' and '.join(manifests)}.", remedy="Keep one of them.")
-    if not manifests:
+    own = manifest_of(bundle) if said is None else None
+    if said is None and own is None:
         yield from _pictures(bundle, names)
         return
-    there = frozenset(names)
-    for item in manifest.read(_content(bundle, manifests[0])):
+    there, named = frozenset(names), set[str]()
+    for item in manifest.read(said if said is not None else _content(bundle, own or "")):
+        if isinstance(item, Row) and item.file:
+            named.add(key(item.file))
         if isinstance(item, Row) and item.file and key(item.file) not in there:
-            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", file=item.file)
+            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", item.file)
         else:
             yield item
+    if own is not None:
+        yield from _unnamed(bundle, sorted(there - named - {own}))
+
+
+def manifest_of(bundle: Bundle) -> str | None:
+    """The name of the bundle's manifest, if it has one. Raises Invalid when it has two."""
+    found = [name for name in bundle.names() if name in MANIFESTS]
+    if len(found) > 1:
+        raise Invalid(f"There are {' and '.join(found)}.", remedy="Keep one of them.")
+    return found[0] if found else None
+
+
+def originals(bundle: Bundle, said: bytes | None, numbers: Container[int]) -> tuple[list[str], dict[int, list[str]]]:
+    """The columns of the manifest (see `rows`) and the cells of these rows, as they were written; none without one."""
+    own = manifest_of(bundle) if said is None else None
+    if said is None and own is None:
+        return [], {}
+    return manifest.originals(said if said is not None else _content(bundle, own or ""), numbers)
+
+
+def _unnamed(bundle: Bundle, names: Sequence[str]) -> Iterator[Problem]:
+    """One warning of all the pictures that the manifest says nothing of."""
+    pictures = [name for name in names if isinstance(_kind(bundle, name), str)]
+    if pictures:
+        shown = ", ".join(pictures[:5]) + (" …" if len(pictures) > 5 else "")
+        yield Problem(
+            f"The manifest does not name {len(pictures):,} of the pictures; they were left out: {shown}",
+            "Add a row for each, if they are figures.",
+            severity="warning",
+        )
 
 
 def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
+    beside = {name[: -len(_TEXT)]: name for name in names if name.lower().endswith(_TEXT)}
+    kinds = {name: _kind(bundle, name) for name in names}
+    legends = {
+        name: text
+        for name, kind in kinds.items()
+        if isinstance(kind, str) and (text := beside.get(name) or beside.get(name.rpartition(".")[0]))
+    }
+    used = frozenset(legends.values())
     number = 0
-    for name in names:
-        try:
-            with explained(name), bundle.open(name) as file:
-                sniff(file.read(132))
-        except Invalid as error:
-            remedy = "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy
-            yield Problem(error.message, remedy, file=name)
+    for name, kind in kinds.items():
+        if name in used:
+            continue
+        if isinstance(kind, Problem):
+            yield kind
             continue
         number += 1
-        checked = manifest.check({"collection": bundle.name, "file": name}, number)
+        # A folder of DICOM is often named after the patient.
+        values = {"collection": "DICOM" if kind == "dicom" else bundle.name, "file": name}
+        if text := legends.get(name):
+            try:
+                with bundle.open(text) as file:
+                    legend, warning = manifest.decoded(file.read(_LONGEST_TEXT), f"The legend {text}")
+            except Invalid as error:
+                yield Problem(error.message, error.remedy, number, "legend", name)
+                continue
+            values["legend"] = legend
+            if warning is not None:
+                yield replace(warning, row=number, column="legend", file=name)
+        checked = manifest.check(values, number)
         if isinstance(checked, Row):
             yield checked
         else:
-            yield from checked
+            yield from (replace(problem, file=name) for problem in checked)
+
+
+def _kind(bundle: Bundle, name: str) -> Format | Problem:
+    """By its first bytes."""
+    try:
+        with explained(name), bundle.open(name) as file:
+            return sniff(file.read(132))
+    except Invalid as error:
+        return Problem(
+            error.message, "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy, file=name
+        )
 
 
 def _content(bundle: Bundle, name: str) -> bytes:

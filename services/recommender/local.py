@@ -69,7 +69,7 @@ class LocalAnnotator:
         """`by` are the weights of the scorer, of `weights.json` where none are given."""
         self._vocabularies = vocabularies
         self._profile = profile
-        self._weights = weights("learned") if by is None else by
+        self._weights = weights(profile.name) if by is None else by
         self._senses = _Senses(self._weigh)
 
     @property
