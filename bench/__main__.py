@@ -19,6 +19,7 @@ NAMES: Final = (
     "pages",
     "importing",
     "renditions",
+    "views",
     "latency",
     "matching",
     "typeahead",
