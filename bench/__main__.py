@@ -22,6 +22,7 @@ NAMES: Final = (
     "views",
     "latency",
     "matching",
+    "typeahead",
     "telemetry",
     "cold_start",
     "chain",
