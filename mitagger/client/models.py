@@ -12,6 +12,8 @@ ExportFormat: TypeAlias = Literal["csv", "xml"]
 RecommendationState: TypeAlias = Literal["pending", "ready", "none_found", "no_text", "language_unsupported", "failed"]
 
 AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved"]
+QuarantineState: TypeAlias = Literal["waiting", "confirmed", "blacked_out", "refused"]
+Refusal: TypeAlias = Literal["names_patient", "shows_patient", "no_figure", "other"]
 FigureStatus: TypeAlias = Literal["new", "provisional", "returned", "approved"]
 
 T = TypeVar("T")
@@ -94,6 +96,7 @@ class Figure(Answer):
     legend_kind: str = "legend"
     language: str | None = None
     picture: dict[str, Any] | None = None
+    quarantine: QuarantineState | None = None
     technical: dict[str, str] = {}
     external_id: str | None = None
     patient_group: str | None = None
@@ -134,6 +137,41 @@ class PageView(Answer):
     level: float | None = None
     curve: str
     tiles: TileSource
+
+
+# --- quarantine
+
+
+class Rectangle(Answer):
+    """A part of a picture, in pixels of the whole as sent, upright, from its upper left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Quarantined(Answer):
+    """A figure whose picture waits for an administrator's look, or what was decided of it. `id` is the figure's."""
+
+    id: str
+    version: int
+    article: Article
+    label: str = ""
+    state: QuarantineState
+    reasons: list[str] = []
+    technical: dict[str, str] = {}
+    width: int | None = None
+    height: int | None = None
+    pages: int | None = None
+    frames: int | None = None
+    blacked: list[Rectangle] = []
+    refusal: Refusal | None = None
+    display_url: str | None = None
+    thumbnail_url: str | None = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    created_at: datetime
 
 
 # --- taking figures in
@@ -254,8 +292,43 @@ class VocabularyDifference(Answer):
     renamed_concepts: list[Renamed] = []
 
 
+class AxisRule(Answer):
+    """Concepts of a vocabulary that belong to an axis: those with one of the types, at or below one of `under`, and
+    neither at nor below one of `outside`; an empty list asks nothing."""
+
+    axis: Axis
+    vocabulary: str
+    types: list[str] = []
+    under: list[str] = []
+    outside: list[str] = []
+
+
+class AxisTable(Answer):
+    """Rules in the order in which they are tried."""
+
+    rules: list[AxisRule]
+
+
+class AxisMove(Answer):
+    """Concepts that another table would bring from one axis to another."""
+
+    vocabulary: str
+    before: Axis | None = None
+    after: Axis | None = None
+    concepts: int
+    examples: dict[str, str] = {}
+
+
+class AxisPreview(Answer):
+    """What another table would change; `axes`: concepts on each axis now, and then."""
+
+    moves: list[AxisMove]
+    axes: dict[Axis, tuple[int, int]]
+
+
 class Concept(Answer):
-    """A concept found. `name` is the name that matched, of this `scope`."""
+    """A concept found. `name` is the name that matched, of this `scope`; `fit`: whether it is what was typed (name),
+    begins with it (beginning), has a word for each word typed (words), or does with one letter put right (mistyped)."""
 
     curie: str
     iri: str | None = None
@@ -265,6 +338,8 @@ class Concept(Answer):
     vocabulary_version: str
     name: str = ""
     scope: str = ""
+    fit: str = ""
+    parent_labels: list[str] = []
 
 
 class ConceptDetail(Concept):
@@ -290,6 +365,15 @@ class Mark(Answer):
     reason: str | None = None
 
 
+class Equivalent(Answer):
+    """The same concept in another ontology."""
+
+    iri: str | None = None
+    curie: str
+    label: str
+    ontology: str
+
+
 class Recommendation(Answer):
     """A concept suggested for a figure. `decision` is the annotator's answer to it, if there is one."""
 
@@ -306,6 +390,7 @@ class Recommendation(Answer):
     match: str = ""
     score: float
     why: str = ""
+    equivalents: list[Equivalent] = []
     decision: Mark | None = None
 
 
@@ -573,5 +658,6 @@ class Status(Answer):
     problems: list[str] = []
     services: list[str] = []
     figures: dict[str, int] = {}
+    quarantine: int | None = None
     progress: list[Progress] = []
     dead_letters: int = 0

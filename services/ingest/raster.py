@@ -146,7 +146,13 @@ def page(path: str, kind: Format, number: int) -> tuple[Opened, Plane]:
     guard()
     with explained(kind):
         found = _opened(path, kind, number, deepest=True)
-        return found, plane_of(found.image, kind)
+        plane = plane_of(found.image, kind)
+        if plane.weighted and not plane.clear:
+            # Mostly all are numbers: worth a look, since half of the work that every view is goes with the weights.
+            whole = finite(found.image).min() > 0
+            found = _opened(path, kind, number, deepest=True)  # it is read from top to bottom, once
+            plane = Plane(found.image, screen=False, wide=plane.wide) if whole else plane_of(found.image, kind)
+        return found, plane
 
 
 def _opened(path: str, kind: Format, number: int, *, deepest: bool) -> Opened:
@@ -289,6 +295,30 @@ def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
         )
     except pyvips.Error as error:  # the picture was read well, so it is not to blame
         raise OSError(f"The renditions could not be written ({_first_line(error)}).") from error
+
+
+def whole(path: str, kind: Format) -> Iterator[Any]:
+    """Every page and frame at full size, upright; of a pyramid the largest level within bounds, without a slide's label
+    and overview. Raises as `read`."""
+    guard()
+    with explained(kind):
+        first = _opened(path, kind, 0, deepest=True)
+        for number in range(max(first.pages, first.frames)):
+            try:
+                found = _opened(path, kind, number, deepest=True)
+            except NotFound:  # a label or an overview
+                continue
+            yield found.image.copy_memory().autorot()
+
+
+def headers(path: str, kind: Format) -> dict[str, Any]:
+    """What libvips finds beside the pixels, by its names; nothing where another library decodes the file."""
+    guard()
+    try:
+        image = _load(path, kind)
+    except pyvips.Error:
+        return {}
+    return {name: image.get(name) for name in image.get_fields()}
 
 
 @contextmanager

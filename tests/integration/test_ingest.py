@@ -107,16 +107,21 @@ class World:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[World]:
-    async with embedded(folder, MODELS) as engine:
-        service = build(engine, workers=1)
-        for subscription in service.subscriptions:
-            engine.bus.subscribe(subscription)
-        await service.start()
-        await engine.bus.start()
-        transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            yield World(engine, service, client)
-        await service.stop()
+    async with embedded(folder, MODELS) as engine, serving(engine) as world:
+        yield world
+
+
+@asynccontextmanager
+async def serving(engine: Engine) -> AsyncIterator[World]:
+    service = build(engine, workers=1)
+    for subscription in service.subscriptions:
+        engine.bus.subscribe(subscription)
+    await service.start()
+    await engine.bus.start()
+    transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        yield World(engine, service, client)
+    await service.stop()
 
 
 @pytest.fixture
@@ -464,8 +469,13 @@ async def test_hostile_files_are_reported_once_and_the_others_go_in(world: World
     whole = {f"{letter}.png": png(number) for number, letter in enumerate("aglz")}
     done = await world.finished(job := await world.archive(zipped(**hostile, **whole)))
     assert (done["state"], done["created"], done["rejected"]) == ("done", len(whole), len(hostile)), done
-    told = await world.rejects(job)
-    assert sorted(one["file"] for one in told) == sorted(hostile)
+    told = [one for one in await world.rejects(job) if one["severity"] == "error"]
+    # What may be a DICOM is told of without its name (see services.ingest.naming).
+    ids = {
+        "deflated.dcm": f"{hashlib.sha256(hostile['deflated.dcm']).hexdigest()[:16]}.dcm",
+        "nested.zip": f"file {1 + list(hostile).index('nested.zip')} of the zip",
+    }
+    assert sorted(one["file"] for one in told) == sorted(ids.get(name, name) for name in hostile)
     assert all(one["problem"] and one["remedy"] for one in told)
 
 
