@@ -1,5 +1,6 @@
 """The blobs port: files by content hash (SHA-256, hex), in a local folder or any object store, through obstore."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -16,10 +17,12 @@ from obstore.exceptions import BaseError as StoreError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared import metrics
-from shared.errors import Invalid, NotFound, TooLarge, Unavailable
+from shared.errors import Invalid, NoRoom, NotFound, TooLarge, Unavailable
 
 CHUNK: Final = 1 << 20
 MAX_BYTES: Final = 2 << 30
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +51,39 @@ class Blobs:
             self._store = from_url(url)
 
     async def put(self, chunks: AsyncIterable[bytes], *, limit: int = MAX_BYTES) -> Blob:
-        """Streams to a part file first, so that a broken upload leaves nothing. Raises TooLarge above `limit`."""
+        """Streams to a part file first: a broken upload leaves nothing. Raises TooLarge above `limit`, NoRoom."""
         digest, size = hashlib.sha256(), 0
-        handle, name = tempfile.mkstemp(dir=self._scratch, prefix="upload-")
-        part = Path(name)
-        try:
-            async with await anyio.open_file(handle, "wb") as out:
-                async for chunk in chunks:
-                    size += len(chunk)
-                    if size > limit:
-                        raise TooLarge(
-                            f"The file has more than {limit:,} bytes.", remedy="Send a smaller file, or split it."
-                        )
-                    digest.update(chunk)
-                    await out.write(chunk)
-            blob = Blob(digest.hexdigest(), size)
-            await self._keep(part, blob)
-        finally:
-            part.unlink(missing_ok=True)
+        with room():
+            handle, name = tempfile.mkstemp(dir=self._scratch, prefix="upload-")
+            part = Path(name)
+            try:
+                async with await anyio.open_file(handle, "wb") as out:
+                    async for chunk in chunks:
+                        size += len(chunk)
+                        if size > limit:
+                            raise TooLarge(
+                                f"The file has more than {limit:,} bytes.", remedy="Send a smaller file, or split it."
+                            )
+                        digest.update(chunk)
+                        await out.write(chunk)
+                blob = Blob(digest.hexdigest(), size)
+                await self._keep(part, blob)
+            finally:
+                part.unlink(missing_ok=True)
         return blob
 
     async def put_bytes(self, data: bytes) -> Blob:
+        """Raises NoRoom."""
         blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
         await self._store_bytes(blob.sha256, data)
         return blob
 
     async def put_file(self, path: Path) -> Blob:
-        """Stores a copy of a local file."""
+        """Stores a copy of a local file. Raises NoRoom."""
         digest = await anyio.to_thread.run_sync(_digest, path)
         blob = Blob(digest, path.stat().st_size)
-        await self._keep(path, blob)
+        with room():
+            await self._keep(path, blob)
         return blob
 
     async def stat(self, sha256: str) -> Blob:
@@ -181,7 +187,7 @@ class Blobs:
             try:
                 await obstore.put_async(self._store, _key(blob.sha256), path)
             except StoreError as error:
-                raise Unavailable("blobs") from error
+                raise _unavailable(error) from error
             return
         await anyio.to_thread.run_sync(_copy_into, path, self._folder / _key(blob.sha256))
 
@@ -190,7 +196,36 @@ class Blobs:
         try:
             await obstore.put_async(self._store, _key(sha256), data)
         except StoreError as error:
-            raise Unavailable("blobs") from error
+            raise _unavailable(error) from error
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """A full disk, or a quota that is used up, as NoRoom."""
+    try:
+        yield
+    except OSError as error:
+        if not _full(error):
+            raise
+        raise _no_room() from error
+
+
+def _full(error: Exception) -> bool:
+    """libvips and obstore tell of it in words only."""
+    said = str(error)
+    return getattr(error, "errno", None) in _FULL or any(os.strerror(number) in said for number in _FULL)
+
+
+def _no_room() -> NoRoom:
+    return NoRoom(
+        "storage",
+        "The server has no room left for this file.",
+        remedy="Ask its administrator to free some, then send it again; what went in before is kept.",
+    )
+
+
+def _unavailable(error: StoreError) -> Unavailable:
+    return _no_room() if _full(error) else Unavailable("blobs")
 
 
 def _key(sha256: str) -> str:
@@ -218,8 +253,12 @@ def _copy_into(source: Path, target: Path) -> None:
     except FileExistsError:
         return
     except OSError:
-        handle, name = tempfile.mkstemp(dir=target.parent)
-        with os.fdopen(handle, "wb") as out, source.open("rb") as data:
-            while chunk := data.read(CHUNK):
-                out.write(chunk)
-        os.replace(name, target)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix="part-")
+        try:
+            with os.fdopen(handle, "wb") as out, source.open("rb") as data:
+                while chunk := data.read(CHUNK):
+                    out.write(chunk)
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -13,7 +13,7 @@ from services.ingest.model import Figure, StoredArticle
 from services.ingest.rendered import Jpeg
 from services.ingest.renditions import render
 from services.ingest.submission import Correction, NewFigure, corrected
-from shared.blobs import Blobs
+from shared.blobs import Blobs, room
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page
 from shared.erasures import Erasures
@@ -252,7 +252,7 @@ class Figures:
             return None
         try:
             async with self._blobs.local(upload) as path:
-                with self._blobs.folder() as folder:
+                with room(), self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
                     display, thumbnail = [await self._keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
                     if rendered.pixels is not None:
