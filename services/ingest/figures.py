@@ -251,6 +251,7 @@ class Figures:
         if upload is None or draft.key in known:
             return None
         try:
+            await self._blobs.uploaded(upload)
             async with self._blobs.local(upload) as path:
                 with room(), self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)

@@ -67,6 +67,11 @@ class Figure(Document):
     created_at: datetime
     updated_at: datetime
 
+    def files(self) -> frozenset[str]:
+        """The original of a DICOM is not kept."""
+        kept = super().files()
+        return kept - {self.picture.sha256} if self.picture and self.picture.format == "dicom" else kept
+
 
 class Import(Document):
     """A job that brings figures. Rows below `next_row` are done: a job that was cut off goes on from there."""

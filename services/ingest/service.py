@@ -9,7 +9,9 @@ from services.ingest import views_api
 from services.ingest.api import router
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
+from services.ingest.model import MODELS
 from services.ingest.views import Views
+from shared import kept
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.events.envelope import Event
@@ -32,6 +34,7 @@ class Ingest:
         self._views = Views(engine.documents, engine.blobs, viewers, view_bytes)
         doors = router(figures, self._imports, engine)
         doors.include_router(views_api.router(self._views, engine))
+        doors.include_router(kept.router(engine.documents, MODELS))
         self.app: ASGIApp | None = door(
             "ingest",
             doors,

@@ -4,11 +4,13 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.blobs import CHUNK, Blobs
+from shared.clock import now
 from shared.errors import Invalid, NotFound, TooLarge
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +114,7 @@ async def test_a_scratch_folder_is_gone_afterwards(blobs: Blobs) -> None:
 
 _FULL = """
 import asyncio, resource, sys
+from datetime import timedelta
 from pathlib import Path
 from shared.blobs import Blobs
 from shared.errors import NoRoom
@@ -145,3 +148,16 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "large"]
     assert [path.read_bytes() for path in left] == [b"small"]
+
+
+async def test_what_is_put_again_is_young_again(blobs: Blobs) -> None:
+    old = await blobs.put_bytes(b"old")
+    past, future = now() - timedelta(hours=1), now() + timedelta(hours=1)
+    assert [blob async for blob in blobs.older(past)] == []
+    assert [blob async for blob in blobs.older(future)] == [old]
+    assert not await blobs.delete_older(old.sha256, past)
+    assert await blobs.uploaded(old.sha256) == old
+    assert await blobs.delete_older(old.sha256, future)
+    assert not await blobs.delete_older(old.sha256, future)
+    with pytest.raises(NotFound):
+        await blobs.uploaded(old.sha256)

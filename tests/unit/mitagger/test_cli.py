@@ -23,6 +23,7 @@ WANTED = {
     "vocabulary diff", "vocabulary delete", "events tail",
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
+    "files collect",
 }  # fmt: skip
 
 runner = CliRunner()
