@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.recommender.annotator import Annotation
+from services.recommender.equivalents import grouped
 from shared.events.legend import Analysis, Assertion
-from shared.events.recommendation import Axis, Recommendation, Span, State
+from shared.events.recommendation import Axis, Equivalent, Recommendation, Span, State
+from shared.vocabulary.artefact import Concept
 
 # The recommender's part of the 900 kB that an event may have; the rest is the envelope.
 MOST_BYTES = 800_000
@@ -45,16 +47,22 @@ def outcome(figure: str, annotations: Sequence[Annotation]) -> Outcome:
 
 
 def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommendation]:
-    """One recommendation for each concept and assertion, the best score first, then the first mentioned.
+    """One recommendation for each concept and assertion, the best score first, then the first mentioned. What several
+    ontologies have is one (`equivalents`).
 
     Concepts without an axis are left out. Each has its first 50 spans; its panels are those that mention it, none (the
     whole figure) as soon as one mention stands outside the panels. Beyond 800 kB in JSON, the weakest are left out.
     """
-    mentions: dict[tuple[str, str, Axis, Assertion], list[Annotation]] = {}
+    mentions: dict[tuple[Axis, Assertion], dict[tuple[str, str], list[Annotation]]] = {}
     for one in annotations:
         if axis := one.concept.axis:
-            mentions.setdefault((one.concept.ontology, one.concept.curie, axis, one.assertion), []).append(one)
-    made = [_recommendation(figure, axis, of_one) for (_, _, axis, _), of_one in mentions.items()]
+            concept = (one.concept.ontology, one.concept.curie)
+            mentions.setdefault((axis, one.assertion), {}).setdefault(concept, []).append(one)
+    made = [
+        _recommendation(figure, axis, found[first], [found[other][0].concept for other in others])
+        for (axis, _), found in mentions.items()
+        for first, *others in grouped(found, axis)
+    ]
     made.sort(key=lambda one: (-one.score, one.spans[0].start, one.ontology, one.curie))
     size = 0
     for kept, suggestion in enumerate(made):
@@ -64,7 +72,9 @@ def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommenda
     return made
 
 
-def _recommendation(figure: str, axis: Axis, mentions: Sequence[Annotation]) -> Recommendation:
+def _recommendation(
+    figure: str, axis: Axis, mentions: Sequence[Annotation], equivalents: Sequence[Concept]
+) -> Recommendation:
     best = max(mentions, key=lambda one: one.score)
     concept = best.concept
     everywhere = any(not one.panels for one in mentions)
@@ -83,6 +93,10 @@ def _recommendation(figure: str, axis: Axis, mentions: Sequence[Annotation]) -> 
         match=best.match,
         score=_combined(mentions),
         why=_why(best) + _found_by(mentions),
+        equivalents=[
+            Equivalent(iri=other.iri, curie=other.curie, label=other.label, ontology=other.ontology)
+            for other in equivalents
+        ],
     )
 
 

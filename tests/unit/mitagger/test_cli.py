@@ -22,6 +22,7 @@ WANTED = {
     "vocabulary import", "vocabulary versions", "vocabulary activate", "vocabulary deactivate", "vocabulary rollback",
     "vocabulary diff", "vocabulary delete", "events tail",
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
+    "quarantine list", "quarantine show", "quarantine confirm", "quarantine black-out", "quarantine refuse",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
     "files collect",
 }  # fmt: skip
