@@ -7,7 +7,7 @@ from typing import cast
 import structlog
 from starlette.types import ASGIApp
 
-from services.recommender import bioportal_api, vocabularies_api
+from services.recommender import axes_api, bioportal_api, vocabularies_api
 from services.recommender.annotator import Annotator
 from services.recommender.answering import outcomes
 from services.recommender.api import router
@@ -67,6 +67,7 @@ class Recommender:
         self._one_at_a_time = asyncio.Lock()
         routes = router(self._loaded)
         routes.include_router(vocabularies_api.router(self._site))
+        routes.include_router(axes_api.router(self._site, self._loaded))
         routes.include_router(bioportal_api.router(self._loaded))
         routes.include_router(kept.router(engine.documents, MODELS))
         self.app: ASGIApp | None = door(
