@@ -262,6 +262,21 @@ class AsyncClient:
         """Goes back to the set before; what is in use then."""
         return await self.send(calls.roll_back_vocabularies())
 
+    async def axis_table(self) -> m.AxisTable:
+        return await self.send(calls.axis_table())
+
+    async def preview_axis_table(self, table: Mapping[str, Any]) -> m.AxisPreview:
+        """What another table (`{"rules": […]}`) would change."""
+        return await self.send(calls.preview_axis_table(table))
+
+    async def apply_axis_table(self, table: Mapping[str, Any]) -> m.VocabularySet:
+        """Begins to use another table (follow it with `vocabulary_set`)."""
+        return await self.send(calls.apply_axis_table(table))
+
+    async def roll_back_axis_table(self) -> m.VocabularySet:
+        """Begins to use the table before this one, with the vocabularies of now."""
+        return await self.send(calls.roll_back_axis_table())
+
     async def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
         """Concepts whose names fit, best first."""
         return (await self.send(calls.concepts(words, axis=axis, limit=limit))).items
@@ -372,6 +387,10 @@ class AsyncClient:
                     yield sent.id, calls.read_event(sent.data)
         except httpx.TransportError as error:
             raise unreachable(self._http.base_url, error) from error
+
+    async def collect_files(self, *, dry_run: bool = False) -> m.Collected:
+        """Removes files that nothing names for two days, or counts them."""
+        return await self.send(calls.collect_files(dry_run))
 
     async def republish(self, topics: Sequence[str]) -> int:
         return (await self.send(calls.republish(topics))).republished

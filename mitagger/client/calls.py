@@ -195,6 +195,10 @@ def preview_rows(rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
     return _post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]})
 
 
+def collect_files(dry_run: bool) -> Call[m.Collected]:
+    return _post("/files/collect", m.Collected, {"dry_run": dry_run})
+
+
 def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:
     return Call("POST", f"{API}/imports/archive", m.Import, parts={"file": (file_name, file)})
 
@@ -269,6 +273,22 @@ def vocabulary_set(id: str) -> Call[m.VocabularySet]:
 
 def roll_back_vocabularies() -> Call[m.VocabularySet]:
     return _post("/vocabularies/rollback", m.VocabularySet)
+
+
+def axis_table() -> Call[m.AxisTable]:
+    return _get("/vocabularies/axes", m.AxisTable)
+
+
+def preview_axis_table(table: Mapping[str, Any]) -> Call[m.AxisPreview]:
+    return _post("/vocabularies/axes/preview", m.AxisPreview, dict(table))
+
+
+def apply_axis_table(table: Mapping[str, Any]) -> Call[m.VocabularySet]:
+    return Call("PUT", f"{API}/vocabularies/axes", m.VocabularySet, json=dict(table))
+
+
+def roll_back_axis_table() -> Call[m.VocabularySet]:
+    return _post("/vocabularies/axes/rollback", m.VocabularySet)
 
 
 def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.Page[m.Concept]]:

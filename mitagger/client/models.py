@@ -214,6 +214,14 @@ class Import(Answer):
     problem: str = ""
 
 
+class Collected(Answer):
+    """Of the files older than two days: how many are kept, and how many, with how many bytes, nothing named."""
+
+    kept: int
+    unnamed: int
+    bytes: int
+
+
 class Reject(Answer):
     """A row that stayed out, with file, field and remedy; as a warning, what to know of one that went in."""
 
@@ -292,8 +300,43 @@ class VocabularyDifference(Answer):
     renamed_concepts: list[Renamed] = []
 
 
+class AxisRule(Answer):
+    """Concepts of a vocabulary that belong to an axis: those with one of the types, at or below one of `under`, and
+    neither at nor below one of `outside`; an empty list asks nothing."""
+
+    axis: Axis
+    vocabulary: str
+    types: list[str] = []
+    under: list[str] = []
+    outside: list[str] = []
+
+
+class AxisTable(Answer):
+    """Rules in the order in which they are tried."""
+
+    rules: list[AxisRule]
+
+
+class AxisMove(Answer):
+    """Concepts that another table would bring from one axis to another."""
+
+    vocabulary: str
+    before: Axis | None = None
+    after: Axis | None = None
+    concepts: int
+    examples: dict[str, str] = {}
+
+
+class AxisPreview(Answer):
+    """What another table would change; `axes`: concepts on each axis now, and then."""
+
+    moves: list[AxisMove]
+    axes: dict[Axis, tuple[int, int]]
+
+
 class Concept(Answer):
-    """A concept found. `name` is the name that matched, of this `scope`."""
+    """A concept found. `name` is the name that matched, of this `scope`; `fit`: whether it is what was typed (name),
+    begins with it (beginning), has a word for each word typed (words), or does with one letter put right (mistyped)."""
 
     curie: str
     iri: str | None = None
@@ -303,6 +346,8 @@ class Concept(Answer):
     vocabulary_version: str
     name: str = ""
     scope: str = ""
+    fit: str = ""
+    parent_labels: list[str] = []
 
 
 class ConceptDetail(Concept):
