@@ -21,22 +21,29 @@ class Gateway:
     subscriptions: Sequence[Subscription] = ()
 
     def __init__(
-        self, app: ASGIApp, identity: Identity, hops: Sequence[Hop], welcome: Callable[[SignIn], None]
+        self,
+        app: ASGIApp,
+        identity: Identity,
+        hops: Mapping[str, Hop],
+        observer: Observer,
+        welcome: Callable[[SignIn], None],
     ) -> None:
         self.app: ASGIApp = app
         self.first_sign_in: SignIn | None = None
-        self._identity = identity
-        self._hops = hops
+        self.identity = identity
+        self.hops = hops
+        self.observer = observer
         self._welcome = welcome
 
     async def start(self) -> None:
-        await self._identity.sweep()
-        self.first_sign_in = await self._identity.first_sign_in()
+        await self.identity.sweep()
+        await self.identity.accounts.prepare()
+        self.first_sign_in = await self.identity.first_sign_in()
         if self.first_sign_in is not None:
             self._welcome(self.first_sign_in)
 
     async def stop(self) -> None:
-        for hop in self._hops:
+        for hop in self.hops.values():
             await hop.close()
 
 
@@ -48,10 +55,12 @@ def build(
     local_key: str = "",
     welcome: Callable[[SignIn], None] = lambda first: None,
     apart: Sequence[Hop] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> Gateway:
     """In front of the services that these hops lead to, by name. `upload_bytes`: the largest file taken; `local_key`:
-    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer."""
+    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer;
+    `trusted_proxies`: addresses or networks whose X-Forwarded-For and -Proto are believed."""
     identity = Identity(engine.documents, local_key=local_key)
     observer = Observer(engine, hops, SERVICES, apart)
-    app = public_door(engine, identity, hops, observer, upload_bytes=upload_bytes)
-    return Gateway(app, identity, list(hops.values()), welcome)
+    app = public_door(engine, identity, hops, observer, upload_bytes=upload_bytes, trusted_proxies=trusted_proxies)
+    return Gateway(app, identity, hops, observer, welcome)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.routes import ROUTES
+from services.gateway.routes import ROUTES, Route
 from shared.http import MAX_JSON_BYTES
 from tests.unit.services.gateway.conftest import Installation
 
@@ -62,9 +62,9 @@ async def test_what_is_no_upload_is_read_no_further_than_its_bound(installation:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_every_route_reaches_its_service_and_needs_somebody(installation: Installation, route: object) -> None:
-    method, template, service, _ = route  # type: ignore[misc]
-    path = template.replace("{id}", "f1").replace("{curie}", "GO:0005634")
+async def test_every_route_reaches_its_service_and_needs_somebody(installation: Installation, route: Route) -> None:
+    method, service = route.method, route.service
+    path = route.path.replace("{id}", "f1").replace("{curie}", "GO:0005634")
     async with installation.browser() as stranger:
         assert (await stranger.request(method, path)).status_code == 401
     async with installation.browser(Authorization="Bearer local") as browser:
