@@ -25,7 +25,7 @@ from rich.table import Table
 
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
-from mitagger.importing import bring
+from mitagger.importing import bring, read
 from mitagger.sample.sample import write
 from mitagger.serve import Running, running
 from shared.errors import DeadlineExceeded, Invalid
@@ -159,7 +159,10 @@ async def _work(
 async def _import(admin: AsyncClient, sample: Path, console: Console) -> int:
     with _progress(console) as progress:
         bar = progress.add_task("importing", total=None)
-        brought = await bring(admin, sample, told=lambda done, total: progress.update(bar, completed=done, total=total))
+        with await asyncio.to_thread(read, sample) as found:
+            brought = await bring(
+                admin, found, told=lambda now: progress.update(bar, completed=now.done, total=now.total)
+            )
     if brought.problems:
         raise Invalid(f"The sample did not go in whole: {brought.problems[0]}")
     return brought.created + brought.existing

@@ -27,7 +27,7 @@ import services.recommender.service
 from services.gateway.identity import SignIn
 from services.gateway.routes import SERVICES
 from services.recommender.choosing import chosen
-from services.recommender.loading import vocabularies
+from services.recommender.loading import Library
 from shared import logs
 from shared.bus.port import Bus
 from shared.documents.port import Document
@@ -124,11 +124,9 @@ def behind(engine: Engine, settings: Settings) -> list[Service]:
     """The services behind the gateway, over these engines, not started."""
     annotator = chosen(settings, engine)
     return [
-        services.ingest.service.build(engine, workers=settings.workers),
+        services.ingest.service.build(engine, workers=settings.workers, view_bytes=settings.view_bytes),
         services.nlp.service.build(engine),
-        services.recommender.service.build(
-            engine, load=lambda: vocabularies(settings), over=annotator.over, stop=annotator.stop
-        ),
+        services.recommender.service.build(engine, library=Library(settings), over=annotator.over, stop=annotator.stop),
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]

@@ -126,6 +126,15 @@ class Blobs:
         finally:
             Path(name).unlink(missing_ok=True)
 
+    def path(self, sha256: str) -> Path | None:
+        """The local file that the blob is, if it is there; null in an object store."""
+        return None if self._folder is None else self._folder / _key(sha256)
+
+    @property
+    def scratch(self) -> Path:
+        """A local folder for what can be made again."""
+        return self._scratch
+
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """A folder for files on their way in or out, gone afterwards; `sweep` removes those of a killed process."""

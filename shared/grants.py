@@ -1,7 +1,7 @@
-"""Signed tokens of the internal hop and signed grants for files: JWTs (RFC 7519), HS256, of at most 60 s and 1 h.
+"""Signed tokens of the internal hop and signed grants: JWTs (RFC 7519), HS256, of at most 60 s and 1 h.
 
-A token says who asks (audience: one service); a grant says which file may be read, so that the file door needs to ask
-nobody. Both expire; neither carries a name.
+A token says who asks (audience: one service); a grant says which file may be read, or which figure looked at in depth,
+so that these doors need to ask nobody. All expire; none carries a name.
 """
 
 import time
@@ -55,15 +55,25 @@ class Signer:
 
     def grant(self, grant: Grant) -> str:
         """Lets whoever holds it read one file for an hour."""
-        # Rounded to the half hour, so that a page shown again finds the same address in the browser's cache.
-        issued = int(time.time()) // (GRANT_SECONDS // 2) * (GRANT_SECONDS // 2)
-        claims = {"aud": "files", "sub": grant.blob, "type": grant.media_type, "name": grant.file_name}
-        return self._sign(claims, GRANT_SECONDS + GRANT_SECONDS // 2, issued=issued)
+        return self._lasting({"aud": "files", "sub": grant.blob, "type": grant.media_type, "name": grant.file_name})
 
     def granted(self, token: str) -> Grant:
         """Raises Unauthenticated unless the grant is whole and in time."""
         claims = self._check(token, "files")
         return Grant(blob=str(claims["sub"]), media_type=str(claims["type"]), file_name=str(claims["name"]))
+
+    def view_grant(self, figure: str) -> str:
+        """Lets whoever holds it look at one figure in depth for an hour."""
+        return self._lasting({"aud": "views", "sub": figure})
+
+    def viewed(self, token: str) -> str:
+        """The figure. Raises Unauthenticated unless the grant is whole and in time."""
+        return str(self._check(token, "views")["sub"])
+
+    def _lasting(self, claims: Mapping[str, str]) -> str:
+        # Rounded to the half hour, so that a page shown again finds the same address in the browser's cache.
+        issued = int(time.time()) // (GRANT_SECONDS // 2) * (GRANT_SECONDS // 2)
+        return self._sign(claims, GRANT_SECONDS + GRANT_SECONDS // 2, issued=issued)
 
     def _sign(self, claims: Mapping[str, Any], seconds: int, *, issued: int | None = None) -> str:
         start = int(time.time()) if issued is None else issued

@@ -65,6 +65,12 @@ Name: TypeAlias = Literal[
     "mitagger_worker_tasks_total",
     # Seconds of such work, the wait for a free process included.
     "mitagger_worker_seconds",
+    # Tiles and other views of figures, by where they came from: memory, made. Failed ones count as worker tasks.
+    "mitagger_views_total",
+    # Looks for a page prepared for deep zoom, by what was found: ready, made.
+    "mitagger_views_prepared_total",
+    # Bytes of prepared pages on this disk.
+    "mitagger_views_bytes",
     # Legends by what the recommender said of them. One that failed is logged with its figure.
     "mitagger_legends_annotated_total",
     # Seconds of the annotator for a batch of legends.
@@ -151,6 +157,9 @@ HOP_SECONDS: Final = _histogram("mitagger_hop_seconds", "service")
 STREAMS_OPEN: Final = _gauge("mitagger_event_streams_open")
 WORKER_TASKS: Final = _counter("mitagger_worker_tasks_total", "task", "outcome")
 WORKER_SECONDS: Final = _histogram("mitagger_worker_seconds", "task", buckets=_SLOW)
+VIEWS: Final = _counter("mitagger_views_total", "origin")
+VIEWS_PREPARED: Final = _counter("mitagger_views_prepared_total", "found")
+VIEWS_BYTES: Final = _gauge("mitagger_views_bytes")
 LEGENDS_ANNOTATED: Final = _counter("mitagger_legends_annotated_total", "state")
 ANNOTATOR_SECONDS: Final = _histogram("mitagger_annotator_seconds", buckets=_SLOW)
 BIOPORTAL_REQUESTS: Final = _counter("mitagger_bioportal_requests_total", "outcome")

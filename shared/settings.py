@@ -84,6 +84,12 @@ class Settings(BaseSettings):
         ),
     ] = ()
     workers: Annotated[int, Field(ge=0, le=64, description="Processes for CPU work on images; 0 takes one a core.")] = 0
+    view_bytes: Annotated[
+        int,
+        Field(
+            ge=0, description="Most bytes in the data folder of pictures prepared for deep zoom; all can be made again."
+        ),
+    ] = 4 << 30
     upload_bytes: Annotated[int, Field(ge=1, description="Largest file that may be uploaded, in bytes.")] = 512 << 20
     vocabularies: Annotated[
         Path | None,

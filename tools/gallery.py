@@ -11,12 +11,16 @@ from services.ingest.rendered import (
     DISPLAY_SIDE,
     LARGEST_FILE,
     LARGEST_PICTURE,
+    LARGEST_TIFF,
     MOST_FRAMES,
     THUMBNAIL_SIDE,
     Rendered,
 )
 from services.ingest.renditions import READABLE, render
+from services.ingest.stored import MOST_SAMPLES
 from services.ingest.tiff import READABLE as COMPRESSIONS
+from services.ingest.views import CUT_SECONDS, LARGEST_ANSWER, PREPARE_SECONDS
+from shared.zoom import TILE_SIDE
 from tools.pictures import Sample, samples
 
 ROOT: Final = Path(__file__).parent.parent
@@ -44,6 +48,14 @@ KINDS: Final = {
     "bounds": BOUNDS,
 }
 TABLE: Final = "".join(f"| {kind} | {what} |\n" for kind, what in KINDS.items())
+ADDRESSES: Final = f"""| | |
+|---|---|
+| `…/tiles/{{level}}/{{column}}_{{row}}.jpg` | deep-zoom tiles in the layout of DZI, {TILE_SIDE} px, no overlap |
+| `…/render?region=x,y,width,height&size=` | any part, its longest side `size` (2048, at most {LARGEST_ANSWER}) |
+| `page=`, `frame=` | from 0; a TIFF has pages, a DICOM, GIF or WebP has frames |
+| `window=`, `level=` | width and centre in the file's units (HU, counts; else 0 to 255); without: as displayed |
+| `invert=true` | light for dark |
+"""
 TOP: Final = f"""# Images
 
 <!-- written by make gallery (tools/gallery.py) -->
@@ -57,6 +69,24 @@ no pages. Other files are refused by name, with what to do.
 | | |
 |---|---|
 {TABLE}
+## Looking closely
+
+`GET /api/v1/figures/{{id}}/view` says what there is: width and height, pages and frames, the ends of the values, the
+window and level of the display, the unit, and signed addresses (an assignment has them in `figure.zoom`) for an `<img>`
+or a viewer, which hold for about an hour:
+
+{ADDRESSES}
+In OpenSeadragon: `tileSources: {{width, height, tileSize: tile_size, tileOverlap: overlap, maxLevel: max_level,
+getTileUrl: (level, x, y) => url + level + "/" + x + "_" + y + ".jpg"}}`.
+
+A page is prepared when somebody first looks at it, then kept on the server's disk as long as there is room
+(`MITAGGER_VIEW_BYTES`). Pyramidal TIFFs are read as they are, at once, up to {LARGEST_TIFF // 1024**3} GiB (raise
+`MITAGGER_UPLOAD_BYTES` for them). Preparing a page may take {PREPARE_SECONDS:.0f} s and a part {CUT_SECONDS:.0f} s,
+each in a worker process with 2 GiB; a page that fails is refused for five minutes. Of films the first
+{MOST_SAMPLES // 1_000_000} million samples can be seen. [Why so](decisions/0020-deep-zoom.md).
+
+## Gallery
+
 Who decodes what, and why: [decoders](decisions/0015-decoders-by-licence.md). Below are small versions of the
 renditions. Most samples are made from one picture, so that all should look alike but for what their title says. They
 come from scikit-image (immunohistochemistry of a colon, Center for Microscopy and Molecular Imaging, no known copyright

@@ -23,11 +23,11 @@ import services.ingest.service
 import services.nlp.service
 import services.recommender.service
 from services.gateway.api.system import VERSION
+from services.recommender.loading import Library
 from shared.engine import opened
 from shared.http import Hop
 from shared.service import Service
 from shared.settings import Settings
-from shared.vocabulary.artefact import Vocabularies
 
 PATH: Final = Path(services.gateway.service.__file__).parent / "openapi.json"
 PUBLIC: Final = "/api/v1/"
@@ -54,7 +54,7 @@ async def doors() -> dict[str, ASGIApp]:
             behind: list[Service] = [
                 services.ingest.service.build(engine, workers=1),
                 services.nlp.service.build(engine),
-                services.recommender.service.build(engine, load=_none),
+                services.recommender.service.build(engine, library=Library(settings)),
                 services.annotation.service.build(engine),
                 services.export.service.build(engine),
             ]
@@ -110,10 +110,6 @@ def document() -> dict[str, Any]:
 def text() -> str:
     """As it is committed."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
-
-
-def _none() -> Vocabularies:
-    raise AssertionError("nothing is started here")
 
 
 if __name__ == "__main__":

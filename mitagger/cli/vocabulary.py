@@ -1,53 +1,79 @@
-"""`mitagger vocabulary`: the vocabularies in use. No server is needed."""
+"""`mitagger vocabulary`: the vocabularies in use, and those that a site brings."""
 
-from typing import Annotated
+import asyncio
+import tempfile
+import time
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
-from mitagger.cli.connection import Json, settings_of
-from mitagger.cli.outcome import REFUSED, failed
+from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
+from mitagger.cli.outcome import REFUSED, SOME_FAILED, perform
 from mitagger.cli.output import as_json, remarks, table
-from services.recommender.loading import vocabularies
-from shared.errors import MitaggerError
-from shared.vocabulary.artefact import Vocabularies
+from mitagger.client import AsyncClient, Busy, Failed
+from mitagger.client import models as m
+from shared.errors import Invalid, NotFound
 from shared.vocabulary.axes import AXES
-from shared.vocabulary.lookup import complete
 
-app = typer.Typer(no_args_is_help=True, help="The vocabularies in use. No server is needed.")
+LOOK_SECONDS: Final = 0.5
+LOADING_SECONDS: Final = 300.0
+SHOWN: Final = 20
+TAGS_AT_ONCE: Final = 50  # that one search takes
+TAGS_LOOKED_UP: Final = 1_000
+
+app = typer.Typer(no_args_is_help=True, help="The vocabularies in use, and those that a site brings.")
+
+AxisOption = Annotated[str, typer.Option("--axis", help=f"One of {', '.join(AXES)}.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As SNOMEDCT.")]
+Version = Annotated[str, typer.Option("--version", help="Which version; default: the newest that is imported.")]
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
+def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
     """List the ontologies in use, with their versions.
 
     Example: mitagger vocabulary list
     """
-    versions = _loaded().versions
+
+    async def ask() -> list[m.Vocabulary]:
+        async with _loaded(Target(server, key, data)) as client:
+            return [one async for one in client.vocabularies()]
+
+    found = perform(ask())
     if json:
-        as_json(dict(versions))
+        as_json({one.ontology: one.version for one in found})
     else:
-        table(("ontology", "version"), versions.items())
+        table(("ontology", "version"), ((one.ontology, one.version) for one in found))
 
 
 @app.command()
 def lookup(
     words: Annotated[str, typer.Argument(help="The beginning of a concept's name.")],
-    axis: Annotated[str | None, typer.Option(help=f"Only this axis: {', '.join(AXES)}.")] = None,
+    *,
+    axis: AxisOption = "",
     limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many.")] = 20,
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
     json: Json = False,
 ) -> None:
     """Find concepts by the beginnings of the words of their names. Exit code 4 when there is none.
 
     Example: mitagger vocabulary lookup hippoc --axis anatomy
     """
-    if axis is not None and axis not in AXES:
-        raise typer.BadParameter(f"Use one of {', '.join(AXES)}.", param_hint="--axis")
-    found = complete(_loaded(), words, axis=axis, limit=limit)
+    _known(axis)
+
+    async def ask() -> list[m.Concept]:
+        async with _loaded(Target(server, key, data)) as client:
+            return await client.concepts(words, axis=axis, limit=limit)
+
+    found = perform(ask())
     fields = ("curie", "label", "ontology", "axis", "name", "scope")
-    rows = [
-        (one.concept.curie, one.concept.label, one.concept.ontology, one.concept.axis or "", one.name, one.scope)
-        for one in found
-    ]
+    rows = [(one.curie, one.label, one.ontology, one.axis or "", one.name, one.scope) for one in found]
     if json:
         as_json({"items": [dict(zip(fields, row, strict=True)) for row in rows]})
     elif rows:
@@ -57,8 +83,281 @@ def lookup(
         raise typer.Exit(REFUSED)
 
 
-def _loaded() -> Vocabularies:
-    try:
-        return vocabularies(settings_of(None), lambda: remarks.print("Compiling the vocabularies; this happens once."))
-    except MitaggerError as error:
-        raise failed(error) from error
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="SNOMED CT RF2 or RxNorm RRF (zip or folder), NCIt flat file, OBO, FHIR, CSV, TSV.")
+    ],
+    *,
+    name: Annotated[str, typer.Option("--name", help="What it is called here, as SNOMEDCT.")],
+    version: Annotated[str, typer.Option("--version", help="Default: what the file says, else its hash.")] = "",
+    axis: AxisOption = "",
+    activate: Annotated[bool, typer.Option("--activate", help="Use it as soon as it is imported.")] = False,
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Import a vocabulary. What is in use stays in use until the new one is activated. Exit code 1 when rows were
+    skipped.
+
+    Example: mitagger vocabulary import SnomedCT_International.zip --name SNOMEDCT
+    """
+    _known(axis)
+
+    async def bring() -> m.VocabularyVersion:
+        async with _loaded(Target(server, key, data)) as client:
+            with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
+                sent = await asyncio.to_thread(_packed, file, Path(folder))
+                found = await client.import_vocabulary(sent, name, version=version, axis=axis)
+            found = await _read(client, found)
+            if activate:
+                await _compiled(client, await client.activate_vocabularies([found.id]))
+            return await client.vocabulary_version(found.id)
+
+    found = perform(bring())
+    if json:
+        as_json(found)
+    else:
+        for row in found.skipped_rows[:SHOWN]:
+            typer.echo(f"{row.file}, line {row.line}: {row.problem}", err=True)
+        typer.echo(
+            f"{found.name} {found.version}: {found.concepts:,} concepts, {found.names:,} names,"
+            f" {found.skipped:,} rows skipped. {'It is in use.' if found.active else _next(found)}"
+        )
+    if found.skipped:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def versions(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Default: all.")] = "",
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """List the versions that were imported, the newest first.
+
+    Example: mitagger vocabulary versions SNOMEDCT
+    """
+
+    async def ask() -> list[m.VocabularyVersion]:
+        async with connected(Target(server, key, data)) as client:
+            return [one async for one in client.vocabulary_versions(name)]
+
+    found = perform(ask())
+    if json:
+        as_json(found)
+    else:
+        table(
+            ("name", "version", "state", "in use", "concepts", "names", "skipped", "problem"),
+            (
+                (
+                    *(one.name, one.version, one.state, "yes" if one.active else ""),
+                    *(one.concepts, one.names, one.skipped, one.problem),
+                )
+                for one in found
+            ),
+        )
+
+
+@app.command()
+def activate(
+    name: NameArgument,
+    *,
+    version: Version = "",
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Use an imported version in place of what has its name. Figures get new recommendations by themselves.
+
+    Example: mitagger vocabulary activate SNOMEDCT --version 20260101
+    """
+
+    async def ask() -> m.VocabularySet:
+        async with _loaded(Target(server, key, data)) as client:
+            found = await _version(client, name, version)
+            return await _compiled(client, await client.activate_vocabularies([found.id]))
+
+    _say(perform(ask()), json)
+
+
+@app.command()
+def deactivate(name: NameArgument, server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
+    """Do without an imported vocabulary; one of that name that ships with MITagger takes its place again.
+
+    Example: mitagger vocabulary deactivate MAXO
+    """
+
+    async def ask() -> m.VocabularySet:
+        async with _loaded(Target(server, key, data)) as client:
+            return await _compiled(client, await client.deactivate_vocabulary(name))
+
+    _say(perform(ask()), json)
+
+
+@app.command()
+def rollback(server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
+    """Go back to the vocabularies and axes that were in use before the last change.
+
+    Example: mitagger vocabulary rollback
+    """
+
+    async def ask() -> m.VocabularySet:
+        async with _loaded(Target(server, key, data)) as client:
+            return await client.roll_back_vocabularies()
+
+    _say(perform(ask()), json)
+
+
+@app.command()
+def diff(
+    name: NameArgument,
+    *,
+    version: Version = "",
+    against: Annotated[str, typer.Option("--against", help="Another version; default: what is in use.")] = "",
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Show which concepts a version adds, removes and renames, and how many figures have tags of them.
+
+    Example: mitagger vocabulary diff SNOMEDCT --version 20260101
+    """
+
+    async def ask() -> tuple[m.VocabularyDifference, int]:
+        async with _loaded(Target(server, key, data)) as client:
+            new = await _version(client, name, version)
+            old = (await _version(client, name, against)).id if against else ""
+            with remarks.status("comparing"):
+                found = await client.vocabulary_difference(new.id, against=old)
+            touched = [*found.removed_concepts, *(one.curie for one in found.renamed_concepts)]
+            return found, await _tagged(client, touched[:TAGS_LOOKED_UP])
+
+    found, figures = perform(ask())
+    if json:
+        as_json({**found.model_dump(mode="json"), "figures_with_tags": figures})
+        return
+    rows = [("added", one, "", label) for one, label in list(found.added_concepts.items())[:SHOWN]]
+    rows += [("removed", one, label, "") for one, label in list(found.removed_concepts.items())[:SHOWN]]
+    rows += [("renamed", one.curie, one.before, one.after) for one in found.renamed_concepts[:SHOWN]]
+    table(("", "concept", "before", "after"), rows)
+    typer.echo(
+        f"{found.added:,} added, {found.removed:,} removed, {found.renamed:,} renamed;"
+        f" {figures:,} figures have tags of removed or renamed ones."
+    )
+
+
+@app.command()
+def delete(
+    name: NameArgument,
+    version: Annotated[str, typer.Option("--version", help="Which version.")],
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
+) -> None:
+    """Delete an imported version that is not in use.
+
+    Example: mitagger vocabulary delete SNOMEDCT --version 20250101
+    """
+
+    async def ask() -> None:
+        async with connected(Target(server, key, data)) as client:
+            await client.delete_vocabulary_version((await _version(client, name, version)).id)
+
+    perform(ask())
+    typer.echo(f"{name} {version} is deleted.")
+
+
+def _known(axis: str) -> None:
+    if axis and axis not in AXES:
+        raise typer.BadParameter(f"Use one of {', '.join(AXES)}.", param_hint="--axis")
+
+
+def _next(found: m.VocabularyVersion) -> str:
+    return f"Use it: mitagger vocabulary activate {found.name} --version {found.version}"
+
+
+def _say(one: m.VocabularySet, json: bool) -> None:
+    if json:
+        as_json(one)
+    else:
+        typer.echo(f"In use: {', '.join(one.members) or 'no imported vocabulary'} ({one.reason}).")
+
+
+@asynccontextmanager
+async def _loaded(target: Target) -> AsyncIterator[AsyncClient]:
+    """A client of a server whose vocabularies are there: one that starts compiles them first, once."""
+    async with connected(target) as client:
+        deadline = time.monotonic() + LOADING_SECONDS
+        with remarks.status("loading the vocabularies"):
+            while True:
+                try:
+                    async for _ in client.vocabularies():
+                        break
+                    break
+                except Busy:
+                    if time.monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(LOOK_SECONDS)
+        yield client
+
+
+async def _read(client: AsyncClient, version: m.VocabularyVersion) -> m.VocabularyVersion:
+    with remarks.status("reading") as status:
+        while version.state in ("waiting", "running"):
+            await asyncio.sleep(LOOK_SECONDS)
+            version = await client.vocabulary_version(version.id)
+            status.update(f"reading: {version.rows:,} rows")
+    if version.state == "failed":
+        rows = "".join(f"\n{row.file}, line {row.line}: {row.problem}" for row in version.skipped_rows[:3])
+        raise Failed(f"The import failed: {version.problem}{rows}")
+    return version
+
+
+async def _compiled(client: AsyncClient, one: m.VocabularySet) -> m.VocabularySet:
+    with remarks.status("compiling; what was in use stays so until it is done"):
+        while one.state in ("waiting", "running"):
+            await asyncio.sleep(LOOK_SECONDS)
+            one = await client.vocabulary_set(one.id)
+    if one.state == "failed":
+        raise Failed(f"It did not come into use: {one.problem}")
+    return one
+
+
+async def _version(client: AsyncClient, name: str, version: str) -> m.VocabularyVersion:
+    """The imported version that is meant. Raises NotFound."""
+    async for one in client.vocabulary_versions(name):
+        if one.state == "ready" and version in ("", one.version):
+            return one
+    raise NotFound(f"No version {version} of {name} is imported.", remedy=f"See: mitagger vocabulary versions {name}")
+
+
+async def _tagged(client: AsyncClient, curies: Sequence[str]) -> int:
+    """How many figures have a tag of these concepts; one with several may count more than once."""
+    found = 0
+    for start in range(0, len(curies), TAGS_AT_ONCE):
+        found += (await client.search(tag=list(curies[start : start + TAGS_AT_ONCE]), limit=1)).total
+    return found
+
+
+def _packed(source: Path, folder: Path) -> Path:
+    """A folder as a zip of what may be read of it. Raises NotFound, Invalid."""
+    if not source.exists():
+        raise NotFound(f"{source} does not exist.", remedy="Check the path.")
+    if not source.is_dir():
+        return source
+    files = [path for path in sorted(source.rglob("*")) if path.suffix.lower() in (".txt", ".rrf") and path.is_file()]
+    # Only the snapshot of a SNOMED CT release is read: a fifth of it.
+    files = [path for path in files if "Snapshot" in path.name] or files
+    if not files:
+        raise Invalid(f"{source} holds no release files (.txt, .RRF).", remedy="Give the file itself.")
+    packed = folder / f"{source.resolve().name}.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        for path in files:
+            out.write(path, path.relative_to(source))
+    return packed

@@ -187,6 +187,15 @@ class AsyncClient:
     async def delete_figure(self, id: str) -> None:
         await self.send(calls.delete_figure(id))
 
+    async def view(self, id: str, *, page: int = 0, frame: int = 0) -> m.PageView:
+        """What can be looked at in a figure's picture, and where its tiles are."""
+        return await self.send(calls.view(id, page, frame))
+
+    async def render(self, id: str, into: IO[bytes], **asked: Any) -> int:
+        """A part of a figure's picture as JPEG; returns its bytes. `asked`: page, frame, window, level, invert,
+        region ("x,y,width,height"), size."""
+        return await self.download(calls.rendered(id, asked), into)
+
     def articles(self) -> AsyncIterator[m.Article]:
         return self.pages(calls.articles())
 
@@ -198,6 +207,10 @@ class AsyncClient:
     async def import_rows(self, id: str, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
         """Takes in at most 500 rows (each with its number as `row`); sending a row twice creates its figure once."""
         return (await self.send(calls.import_rows(id, rows))).items
+
+    async def preview_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[m.RowResult]:
+        """What would become of rows, with the SHA-256 of each image as `upload`. Nothing is stored."""
+        return (await self.send(calls.preview_rows(rows))).items
 
     async def import_archive(self, file: Path) -> m.Import:
         """Sends a zip; the import runs on the server (follow it with `import_`)."""
@@ -217,6 +230,47 @@ class AsyncClient:
 
     def vocabularies(self) -> AsyncIterator[m.Vocabulary]:
         return self.pages(calls.vocabularies())
+
+    async def import_vocabulary(
+        self, file: Path, name: str, *, version: str = "", axis: str = "", activate: bool = False
+    ) -> m.VocabularyVersion:
+        """Sends a vocabulary file, which the server then reads (follow it with `vocabulary_version`)."""
+        upload = (await self.upload(file)).upload
+        return await self.send(
+            calls.import_vocabulary(name, upload, file.name, version=version, axis=axis, activate=activate)
+        )
+
+    def vocabulary_versions(self, name: str = "") -> AsyncIterator[m.VocabularyVersion]:
+        """The newest first; of one name, or all."""
+        return self.pages(calls.vocabulary_versions(name))
+
+    async def vocabulary_version(self, id: str) -> m.VocabularyVersion:
+        return await self.send(calls.vocabulary_version(id))
+
+    async def delete_vocabulary_version(self, id: str) -> None:
+        await self.send(calls.delete_vocabulary_version(id))
+
+    async def vocabulary_difference(self, id: str, *, against: str = "") -> m.VocabularyDifference:
+        """Against another version, by default what is in use under its name."""
+        return await self.send(calls.vocabulary_difference(id, against))
+
+    async def activate_vocabularies(self, ids: Sequence[str]) -> m.VocabularySet:
+        """Begins to use versions, each in place of what has its name (follow it with `vocabulary_set`)."""
+        return await self.send(calls.activate_vocabularies(ids))
+
+    async def deactivate_vocabulary(self, name: str) -> m.VocabularySet:
+        return await self.send(calls.deactivate_vocabulary(name))
+
+    def vocabulary_sets(self) -> AsyncIterator[m.VocabularySet]:
+        """The newest first."""
+        return self.pages(calls.vocabulary_sets())
+
+    async def vocabulary_set(self, id: str) -> m.VocabularySet:
+        return await self.send(calls.vocabulary_set(id))
+
+    async def roll_back_vocabularies(self) -> m.VocabularySet:
+        """Goes back to the set before; what is in use then."""
+        return await self.send(calls.roll_back_vocabularies())
 
     async def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
         """Concepts whose names fit, best first."""

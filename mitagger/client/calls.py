@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -178,6 +178,16 @@ def delete_figure(id: str) -> Call[None]:
     return Call("DELETE", f"{API}/figures/{_id(id)}", None)
 
 
+def view(id: str, page: int, frame: int) -> Call[m.PageView]:
+    return _get(f"/figures/{_id(id)}/view", m.PageView, page=page, frame=frame)
+
+
+def rendered(id: str, asked: Mapping[str, Any]) -> str:
+    """The address of a render."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"{API}/figures/{_id(id)}/render?{urlencode(given)}"
+
+
 def articles() -> Call[m.Page[m.Article]]:
     return _get("/articles", m.Page[m.Article])
 
@@ -191,6 +201,10 @@ def start_import(name: str, total: int | None) -> Call[m.Import]:
 
 def import_rows(id: str, rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
     return _post(f"/imports/{_id(id)}/rows", m.RowResults, {"rows": [dict(row) for row in rows]})
+
+
+def preview_rows(rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
+    return _post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]})
 
 
 def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:
@@ -214,6 +228,51 @@ def rejects(id: str) -> Call[m.Page[m.Reject]]:
 
 def vocabularies() -> Call[m.Page[m.Vocabulary]]:
     return _get("/vocabularies", m.Page[m.Vocabulary])
+
+
+def import_vocabulary(
+    name: str, upload: str, file: str, *, version: str, axis: str, activate: bool
+) -> Call[m.VocabularyVersion]:
+    body: dict[str, Any] = {"name": name, "upload": upload, "file": file, "version": version, "activate": activate}
+    if axis:
+        body["axis"] = axis
+    return _post("/vocabularies/versions", m.VocabularyVersion, body)
+
+
+def vocabulary_versions(name: str) -> Call[m.Page[m.VocabularyVersion]]:
+    return _get("/vocabularies/versions", m.Page[m.VocabularyVersion], name=name)
+
+
+def vocabulary_version(id: str) -> Call[m.VocabularyVersion]:
+    return _get(f"/vocabularies/versions/{_id(id)}", m.VocabularyVersion)
+
+
+def delete_vocabulary_version(id: str) -> Call[None]:
+    return Call("DELETE", f"{API}/vocabularies/versions/{_id(id)}", None)
+
+
+def vocabulary_difference(id: str, against: str) -> Call[m.VocabularyDifference]:
+    return _get(f"/vocabularies/versions/{_id(id)}/difference", m.VocabularyDifference, against=against)
+
+
+def activate_vocabularies(ids: Sequence[str]) -> Call[m.VocabularySet]:
+    return _post("/vocabularies/sets", m.VocabularySet, {"activate": list(ids)})
+
+
+def deactivate_vocabulary(name: str) -> Call[m.VocabularySet]:
+    return _post("/vocabularies/sets", m.VocabularySet, {"deactivate": name})
+
+
+def vocabulary_sets() -> Call[m.Page[m.VocabularySet]]:
+    return _get("/vocabularies/sets", m.Page[m.VocabularySet])
+
+
+def vocabulary_set(id: str) -> Call[m.VocabularySet]:
+    return _get(f"/vocabularies/sets/{_id(id)}", m.VocabularySet)
+
+
+def roll_back_vocabularies() -> Call[m.VocabularySet]:
+    return _post("/vocabularies/rollback", m.VocabularySet)
 
 
 def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.Page[m.Concept]]:

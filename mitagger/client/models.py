@@ -132,6 +132,38 @@ class Figure(Answer):
     updated_at: datetime
 
 
+class TileSource(Answer):
+    """How a deep-zoom viewer reads a picture: tiles at `url`{level}/{column}_{row}.jpg, parts of it at `render`. The
+    addresses hold for about an hour."""
+
+    url: str
+    render: str
+    about: str
+    width: int
+    height: int
+    tile_size: int
+    overlap: int
+    max_level: int
+    pages: int
+    frames: int
+    windowed: bool
+
+
+class PageView(Answer):
+    """A page or frame of a picture: the ends of its values, and the window and level that its display has, all in the
+    file's units."""
+
+    page: int
+    frame: int
+    low: float
+    high: float
+    unit: str = ""
+    window: float | None = None
+    level: float | None = None
+    curve: str
+    tiles: TileSource
+
+
 # --- taking figures in
 
 
@@ -191,6 +223,63 @@ class Vocabulary(Answer):
 
     ontology: str
     version: str
+
+
+class SkippedRow(Answer):
+    """A row of a vocabulary file that was not read, and why."""
+
+    file: str
+    line: int
+    problem: str
+
+
+class VocabularyVersion(Answer):
+    """An imported version of a vocabulary, or one on its way in (`rows` so far)."""
+
+    id: str
+    name: str
+    version: str
+    axis: Axis | None = None
+    file: str = ""
+    format: str | None = None
+    state: Literal["waiting", "running", "ready", "failed"]
+    problem: str = ""
+    active: bool = False
+    rows: int = 0
+    concepts: int = 0
+    names: int = 0
+    skipped: int = 0
+    skipped_rows: list[SkippedRow] = []
+    created_at: datetime
+
+
+class VocabularySet(Answer):
+    """Imported vocabularies used together (name to version's id); with an empty id none, the defaults alone."""
+
+    id: str
+    state: Literal["waiting", "running", "ready", "failed"]
+    problem: str = ""
+    active: bool = False
+    reason: str = ""
+    members: dict[str, str] = {}
+    created_at: datetime | None = None
+
+
+class Renamed(Answer):
+    curie: str
+    before: str
+    after: str
+
+
+class VocabularyDifference(Answer):
+    """How many concepts one version adds to, removes from and renames in another, and the first of each."""
+
+    added: int
+    removed: int
+    renamed: int
+    added_concepts: dict[str, str] = {}
+    removed_concepts: dict[str, str] = {}
+    renamed_concepts: list[Renamed] = []
 
 
 class Concept(Answer):
@@ -293,6 +382,7 @@ class AssignedFigure(Answer):
     external_id: str | None = None
     display_url: str | None = None
     thumbnail_url: str | None = None
+    zoom: TileSource | None = None
     width: int | None = None
     height: int | None = None
     panels: list[str] = []

@@ -24,6 +24,7 @@ from shared.events.review import DecisionKind, RejectReason, Verdict
 from shared.events.tag import Tag
 from shared.grants import Grant, Signer
 from shared.http import CallerDep, IfMatch, Limit, PageOf, etag
+from shared.zoom import TileSource, source
 
 Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Person: TypeAlias = Annotated[Id, Field(description="Pseudonymous id of a person, as the accounts list it")]
@@ -128,8 +129,8 @@ class FigureRef(BaseModel):
 
 
 class FigureView(FigureRef):
-    """A figure to annotate. Addresses of pictures are valid for about an hour. `panels` are those that the
-    recommendations speak of."""
+    """A figure to annotate. Addresses of pictures are valid for about an hour; `zoom` leads into the depth of its one.
+    `panels` are those that the recommendations speak of."""
 
     revision: int
     legend: str
@@ -137,6 +138,7 @@ class FigureView(FigureRef):
     display_url: str | None
     width: int | None
     height: int | None
+    zoom: TileSource | None
     panels: list[str]
 
 
@@ -470,6 +472,7 @@ def _figure(figure: Figure, items: Sequence[Recommendation], signer: Signer) -> 
         thumbnail_url=_url(picture.thumbnail if picture else None, signer),
         width=picture.display.width if picture else None,
         height=picture.display.height if picture else None,
+        zoom=source(figure.id, picture, signer) if picture else None,
         panels=sorted({panel for item in items for panel in item.panels}),
     )
 

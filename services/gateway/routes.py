@@ -5,6 +5,9 @@ tests/integration/test_gateway.py compares this table with the routes of the ser
 
 from typing import Final, NamedTuple
 
+# A large picture is prepared when it is first looked at (services/ingest/views.py).
+VIEW_SECONDS: Final = 90.0
+
 SERVICES: Final = ("gateway", "ingest", "nlp", "recommender", "annotation", "export")
 
 
@@ -15,6 +18,7 @@ class Route(NamedTuple):
     path: str
     service: str
     seconds: float = 30.0  # until the answer must be there
+    granted: bool = False  # its path holds a signed grant, which the service checks; nobody needs to be signed in
     daily: bool = False  # work, not administration: not in the record of administration, whoever does it
 
 
@@ -23,13 +27,28 @@ ROUTES: Final = (
     Route("GET", "/api/v1/figures/{id}", "ingest"),
     Route("PATCH", "/api/v1/figures/{id}", "ingest"),
     Route("DELETE", "/api/v1/figures/{id}", "ingest"),
+    Route("GET", "/api/v1/figures/{id}/view", "ingest", seconds=VIEW_SECONDS),
+    Route("GET", "/api/v1/figures/{id}/render", "ingest", seconds=VIEW_SECONDS),
+    Route("GET", "/api/v1/views/{grant}", "ingest", seconds=VIEW_SECONDS, granted=True),
+    Route("GET", "/api/v1/views/{grant}/render", "ingest", seconds=VIEW_SECONDS, granted=True),
+    Route("GET", "/api/v1/views/{grant}/tiles/{zoom}/{tile}", "ingest", seconds=VIEW_SECONDS, granted=True),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
+    Route("POST", "/api/v1/imports/preview", "ingest", daily=True),
     Route("GET", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports/{id}", "ingest"),
     Route("POST", "/api/v1/imports/{id}/rows", "ingest", seconds=600.0, daily=True),
     Route("GET", "/api/v1/imports/{id}/rejects", "ingest"),
     Route("GET", "/api/v1/vocabularies", "recommender"),
+    Route("POST", "/api/v1/vocabularies/versions", "recommender"),
+    Route("GET", "/api/v1/vocabularies/versions", "recommender"),
+    Route("GET", "/api/v1/vocabularies/versions/{id}", "recommender"),
+    Route("DELETE", "/api/v1/vocabularies/versions/{id}", "recommender"),
+    Route("GET", "/api/v1/vocabularies/versions/{id}/difference", "recommender", seconds=360.0),
+    Route("POST", "/api/v1/vocabularies/sets", "recommender"),
+    Route("GET", "/api/v1/vocabularies/sets", "recommender"),
+    Route("GET", "/api/v1/vocabularies/sets/{id}", "recommender"),
+    Route("POST", "/api/v1/vocabularies/rollback", "recommender"),
     Route("GET", "/api/v1/concepts", "recommender"),
     Route("GET", "/api/v1/concepts/{curie}", "recommender"),
     Route("GET", "/api/v1/figures/{id}/recommendations", "annotation"),

@@ -7,7 +7,7 @@ from shared.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    serve(settings, MODELS, lambda engine: build(engine, workers=settings.workers))
+    serve(settings, MODELS, lambda engine: build(engine, workers=settings.workers, view_bytes=settings.view_bytes))
 
 
 if __name__ == "__main__":

@@ -193,6 +193,17 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
         response.headers["Location"] = f"/api/v1/figures/{outcome.figure.id}"
         return view(outcome.figure, signer)
 
+    _of_imports(routes, imports)
+
+    @routes.post("/internal/republish")
+    async def republish_figures(caller: CallerDep, body: Topics) -> Republished:
+        caller.require("system.write")
+        return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
+
+    return routes
+
+
+def _of_imports(routes: APIRouter, imports: Imports) -> None:
     @routes.post("/api/v1/imports", status_code=201, summary="Begin an import")
     async def begin_import(caller: CallerDep, body: NewImport) -> ImportView:
         caller.require("import.run")
@@ -211,6 +222,19 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
         caller.require("import.run")
         results = await imports.rows(id, body.rows, actor=caller.person)
         return RowsDone(items=[row_view(row, outcome) for row, outcome in results])
+
+    @routes.post("/api/v1/imports/preview", summary="Show what would become of rows, and store nothing")
+    async def preview_rows(caller: CallerDep, body: Rows) -> RowsDone:
+        """`upload` is the SHA-256 of the image, which need not be uploaded: whether it can be read is not looked at.
+        "created" is what would be."""
+        caller.require("import.run")
+        results = await imports.preview(body.rows, project=DEFAULT_PROJECT)
+        return RowsDone(
+            items=[
+                RowView(row=row, figure=None, status="created") if outcome is None else row_view(row, outcome)
+                for row, outcome in results
+            ]
+        )
 
     @routes.get("/api/v1/imports", summary="Imports, the newest first")
     async def list_imports(
@@ -236,13 +260,6 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
         return PageOf(
             items=[RejectView.model_validate(row, from_attributes=True) for row in page.items], next=page.next
         )
-
-    @routes.post("/internal/republish")
-    async def republish_figures(caller: CallerDep, body: Topics) -> Republished:
-        caller.require("system.write")
-        return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
-
-    return routes
 
 
 def view(figure: Figure, signer: Signer) -> FigureView:

@@ -1,173 +1,35 @@
 """Figures in a folder or a zip, with a manifest or without: one way to read them all.
 
-    with open_bundle(path) as bundle:
-        for item in rows(bundle):  # Row or Problem
-
-Nothing of a zip is unpacked before it is asked for, and never to a name that the zip chose.
+with open_bundle(path) as bundle:
+    for item in rows(bundle):  # Row or Problem
 """
 
-import io
-import os
-import re
-import stat
-import struct
-import unicodedata
 import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Protocol, Self, TypeVar
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
 
 from services.ingest import manifest
 from services.ingest.manifest import Problem, Row
-from services.ingest.rendered import LARGEST_FILE
+from services.ingest.rendered import LARGEST_FILE, Format
 from services.ingest.renditions import sniff
-from shared.errors import Invalid, NotFound, TooLarge
+from shared import archive
+from shared.archive import Bundle, Folder, explained, key
+from shared.errors import Invalid, NotFound
 
 MANIFESTS = ("figures.csv", "figures.jsonl")
-MOST_FILES = 250_000
-LARGEST_DIRECTORY = 24 * 1024**2  # bytes of a zip's list of members: 250,000 names of 50 characters
-LARGEST_TOTAL = 64 * 1024**3  # bytes of all members of a zip, unpacked
-# Deflate shrinks to a thousandth at best; real pictures stay above a hundredth, and small files can do no harm.
-BOMB_RATIO = 100
-BOMB_FROM = 32 * 1024**2  # bytes unpacked
 
-Entry = TypeVar("Entry")
-
-_CHUNK = 1024**2
+_TEXT = ".txt"
+_LONGEST_TEXT = 4 * (manifest.LONGEST_LEGEND + 1)  # bytes
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-_DRIVE = re.compile(r"[A-Za-z]:")
 
 
-class Bundle(Protocol):
-    """Files by name ("/" between folders), whatever holds them."""
-
-    name: str
-    problems: list[Problem]  # files left out, and why
-
-    def names(self) -> list[str]:
-        """Sorted; without hidden files and those in `problems`."""
-
-    def open(self, name: str) -> BinaryIO:
-        """Raises NotFound for a name that is not among `names`."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-class Folder:
-    """A folder's regular files. Links that lead outside it are left out."""
-
-    def __init__(self, path: Path) -> None:
-        self._root = path.resolve()
-        self.name = self._root.name
-        self.problems: list[Problem] = []
-        self._files: dict[str, Path] = {}
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = sorted(name for name in folders if not _hidden(name))
-            for file in sorted(name for name in files if not _hidden(name)):
-                self._take(Path(folder, file))
-
-    def _take(self, path: Path) -> None:
-        name = path.relative_to(self._root).as_posix()
-        if not path.resolve().is_relative_to(self._root):
-            self.problems.append(Problem("It is a link out of the folder.", "Put the file itself there.", file=name))
-        elif not path.is_file():
-            self.problems.append(Problem("It is no regular file.", "Remove it.", file=name))
-        elif len(self._files) == MOST_FILES:
-            raise TooLarge(f"The folder has more than {MOST_FILES:,} files.", remedy="Import it in parts.")
-        else:
-            self._files[_key(name)] = path
-
-    def names(self) -> list[str]:
-        return sorted(self._files)
-
-    def open(self, name: str) -> BinaryIO:
-        return _get(self._files, name).open("rb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-class Zip:
-    """A zip's members. Refused whole when its list of members is beyond the bounds, else member by member."""
+class Zip(archive.Zip):
+    """A zip of pictures, within their bounds; a manifest has its own."""
 
     def __init__(self, path: Path, *, name: str = "") -> None:
-        self.name = name or path.stem
-        self.problems: list[Problem] = []
-        self._file = _Bounded(path.open("rb", buffering=0))
-        try:
-            self._zip = zipfile.ZipFile(self._file)
-            self._members = self._accepted(_bounded(self._zip.infolist(), path.stat().st_size))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
-            self._file.close()
-            raise Invalid("The zip is damaged or incomplete.", remedy="Make it again and send it again.") from error
-        except Invalid:
-            self._file.close()
-            raise
-
-    def _accepted(self, members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-        accepted: dict[str, zipfile.ZipInfo] = {}
-        twice: set[str] = set()
-        for member in members:
-            name = _decoded(member)
-            if name.endswith("/") or any(_hidden(part) for part in name.split("/")):
-                continue
-            key = _key(name)
-            if problem := _refusal(member, name):
-                self.problems.append(problem)
-            elif key in accepted:
-                twice.add(key)
-            else:
-                accepted[key] = member
-        for key in sorted(twice):
-            del accepted[key]
-            self.problems.append(Problem("The zip holds two files of this name.", "Rename one.", file=key))
-        return _without_common_folder(accepted)
-
-    def names(self) -> list[str]:
-        return sorted(self._members)
-
-    def open(self, name: str) -> BinaryIO:
-        return self._zip.open(_get(self._members, name))  # type: ignore[return-value]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zip.close()
-        self._file.close()
-
-
-class _Bounded(io.BufferedReader):
-    """zipfile reads the list of members in one piece, as long as the file says."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > LARGEST_DIRECTORY:
-            raise TooLarge(
-                f"The zip's list of members has {size:,} bytes; at most {LARGEST_DIRECTORY:,} are read.",
-                remedy="Split it.",
-            )
-        return super().read(size)
-
-
-def _bounded(members: list[zipfile.ZipInfo], size: int) -> list[zipfile.ZipInfo]:
-    if len(members) > MOST_FILES:
-        raise TooLarge(f"The zip has {len(members):,} files; at most {MOST_FILES:,} are read.", remedy="Split it.")
-    if sum(member.compress_size for member in members) > size:
-        # Members that share their bytes: a bomb without any member that is one (Fifield, WOOT 2019).
-        raise Invalid("The files of the zip overlap.", remedy="Make it again with another program.")
-    total = sum(member.file_size for member in members)
-    if total > LARGEST_TOTAL:
-        raise TooLarge(
-            f"The zip unpacks to {total // 1024**3:,} GiB; at most {LARGEST_TOTAL // 1024**3} are read.",
-            remedy="Split it.",
-        )
-    return members
+        super().__init__(path, largest=LARGEST_FILE, unbounded=MANIFESTS, name=name)
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -188,142 +50,111 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def copy(bundle: Bundle, name: str, to: IO[bytes]) -> int:
-    """Write a file of the bundle to `to`, a piece at a time; returns its bytes.
-
-    Raises: NotFound, TooLarge beyond LARGEST_FILE, Invalid when it is damaged. `to` then holds a part of it.
-    """
-    copied = 0
-    with _explained(name), bundle.open(name) as source:
-        while piece := source.read(_CHUNK):
-            copied += len(piece)
-            if copied > LARGEST_FILE:
-                bound = f"{LARGEST_FILE // 1024**2} MiB"
-                raise TooLarge(f"{name} has more than {bound}.", field="file", remedy="Send a smaller version.")
-            to.write(piece)
-    return copied
+    """`shared.archive.copy` of a picture."""
+    return archive.copy(bundle, name, to, largest=LARGEST_FILE)
 
 
-def rows(bundle: Bundle) -> Iterator[Row | Problem]:
-    """What the bundle's manifest says of its files; without one, each picture is of a collection named like the bundle.
+def rows(bundle: Bundle, said: bytes | None = None) -> Iterator[Row | Problem]:
+    """What the bundle's manifest says of its files, or one from elsewhere (`said`); without one, each picture is of a
+    collection named like the bundle, and what stands in a text file beside it (a.txt of a.png) is its legend.
 
     Problems of the bundle come first; a row whose file is missing becomes one. Raises as `manifest.read` does.
     """
-    yield from bundle.problems
+    for left_out in bundle.problems if said is None else ():
+        yield Problem(left_out.message, left_out.remedy, file=left_out.file)
     names = bundle.names()
-    manifests = [name for name in names if name in MANIFESTS]
-    if len(manifests) > 1:
-        raise Invalid(f"There are {' and '.join(manifests)}.", remedy="Keep one of them.")
-    if not manifests:
+    own = manifest_of(bundle) if said is None else None
+    if said is None and own is None:
         yield from _pictures(bundle, names)
         return
-    there = frozenset(names)
-    for item in manifest.read(_content(bundle, manifests[0])):
-        if isinstance(item, Row) and item.file and _key(item.file) not in there:
-            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", file=item.file)
+    there, named = frozenset(names), set[str]()
+    for item in manifest.read(said if said is not None else _content(bundle, own or "")):
+        if isinstance(item, Row) and item.file:
+            named.add(key(item.file))
+        if isinstance(item, Row) and item.file and key(item.file) not in there:
+            yield Problem("The file is not there.", "Check its name; case counts.", item.number, "file", item.file)
         else:
             yield item
+    if own is not None:
+        yield from _unnamed(bundle, sorted(there - named - {own}))
+
+
+def manifest_of(bundle: Bundle) -> str | None:
+    """The name of the bundle's manifest, if it has one. Raises Invalid when it has two."""
+    found = [name for name in bundle.names() if name in MANIFESTS]
+    if len(found) > 1:
+        raise Invalid(f"There are {' and '.join(found)}.", remedy="Keep one of them.")
+    return found[0] if found else None
+
+
+def originals(bundle: Bundle, said: bytes | None, numbers: Container[int]) -> tuple[list[str], dict[int, list[str]]]:
+    """The columns of the manifest (see `rows`) and the cells of these rows, as they were written; none without one."""
+    own = manifest_of(bundle) if said is None else None
+    if said is None and own is None:
+        return [], {}
+    return manifest.originals(said if said is not None else _content(bundle, own or ""), numbers)
+
+
+def _unnamed(bundle: Bundle, names: Sequence[str]) -> Iterator[Problem]:
+    """One warning of all the pictures that the manifest says nothing of."""
+    pictures = [name for name in names if isinstance(_kind(bundle, name), str)]
+    if pictures:
+        shown = ", ".join(pictures[:5]) + (" …" if len(pictures) > 5 else "")
+        yield Problem(
+            f"The manifest does not name {len(pictures):,} of the pictures; they were left out: {shown}",
+            "Add a row for each, if they are figures.",
+            severity="warning",
+        )
 
 
 def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
+    beside = {name[: -len(_TEXT)]: name for name in names if name.lower().endswith(_TEXT)}
+    kinds = {name: _kind(bundle, name) for name in names}
+    legends = {
+        name: text
+        for name, kind in kinds.items()
+        if isinstance(kind, str) and (text := beside.get(name) or beside.get(name.rpartition(".")[0]))
+    }
+    used = frozenset(legends.values())
     number = 0
-    for name in names:
-        try:
-            with _explained(name), bundle.open(name) as file:
-                sniff(file.read(132))
-        except Invalid as error:
-            remedy = "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy
-            yield Problem(error.message, remedy, file=name)
+    for name, kind in kinds.items():
+        if name in used:
+            continue
+        if isinstance(kind, Problem):
+            yield kind
             continue
         number += 1
-        checked = manifest.check({"collection": bundle.name, "file": name}, number)
+        # A folder of DICOM is often named after the patient.
+        values = {"collection": "DICOM" if kind == "dicom" else bundle.name, "file": name}
+        if text := legends.get(name):
+            try:
+                with bundle.open(text) as file:
+                    legend, warning = manifest.decoded(file.read(_LONGEST_TEXT), f"The legend {text}")
+            except Invalid as error:
+                yield Problem(error.message, error.remedy, number, "legend", name)
+                continue
+            values["legend"] = legend
+            if warning is not None:
+                yield replace(warning, row=number, column="legend", file=name)
+        checked = manifest.check(values, number)
         if isinstance(checked, Row):
             yield checked
         else:
-            yield from checked
+            yield from (replace(problem, file=name) for problem in checked)
+
+
+def _kind(bundle: Bundle, name: str) -> Format | Problem:
+    """By its first bytes."""
+    try:
+        with explained(name), bundle.open(name) as file:
+            return sniff(file.read(132))
+    except Invalid as error:
+        return Problem(
+            error.message, "Unpack it first." if name.lower().endswith(_ARCHIVES) else error.remedy, file=name
+        )
 
 
 def _content(bundle: Bundle, name: str) -> bytes:
     """One byte more than allowed is enough to see that it is too large."""
-    with _explained(name), bundle.open(name) as file:
+    with explained(name), bundle.open(name) as file:
         return file.read(manifest.LARGEST + 1)
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """What zipfile raises while it reads a member, as ours."""
-    try:
-        yield
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, UnicodeError, struct.error) as error:
-        raise Invalid(f"{name} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
-
-
-def _get(files: dict[str, Entry], name: str) -> Entry:
-    try:
-        return files[_key(name)]
-    except KeyError:
-        raise NotFound(f"{name} is not there.", remedy="Check its name; case counts.") from None
-
-
-def _key(name: str) -> str:
-    """Names as one writes them: macOS stores them decomposed."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _hidden(part: str) -> bool:
-    """Also what systems leave behind: macOS' resource forks, Windows' thumbnails."""
-    return (part.startswith(".") and part != "..") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def _decoded(member: zipfile.ZipInfo) -> str:
-    """Names without the flag for UTF-8 are mostly UTF-8 all the same; zipfile takes them for code page 437.
-
-    Some programs for Windows divide folders by a backslash, against the specification (APPNOTE 4.4.17.1).
-    """
-    name = member.filename
-    if not member.flag_bits & 0x800:
-        with suppress(UnicodeError):
-            name = name.encode("cp437").decode()
-    return name.replace("\\", "/")
-
-
-def _refusal(member: zipfile.ZipInfo, name: str) -> Problem | None:
-    """Why this member is not read, if it is not. `name` may be anything."""
-    path = PurePosixPath(name)
-    is_manifest = path.name in MANIFESTS  # which has a bound of its own
-    refusals = (
-        (
-            path.is_absolute() or ".." in path.parts or _DRIVE.match(name),
-            "Its name leads out of the zip.",
-            "Make the zip with relative names.",
-        ),
-        (stat.S_ISLNK(member.external_attr >> 16), "It is a link.", "Put the file itself into the zip."),
-        (member.flag_bits & 0x1, "It is encrypted.", "Make the zip without a password."),
-        (
-            member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
-            "It is compressed in a way that is not read.",
-            "Make the zip with deflate.",
-        ),
-        (not name or member.header_offset < 0, "The zip is damaged here.", "Make the zip again."),
-        (
-            member.file_size > LARGEST_FILE and not is_manifest,
-            f"It has more than {LARGEST_FILE // 1024**2} MiB.",
-            "Send a smaller one.",
-        ),
-        (
-            member.file_size > max(BOMB_FROM, BOMB_RATIO * member.compress_size),
-            f"It unpacks to more than {BOMB_RATIO} times its size.",
-            "Send it uncompressed.",
-        ),
-    )
-    for refused, message, remedy in refusals:
-        if refused:
-            return Problem(message, remedy, file=name[:1000])
-    return None
-
-
-def _without_common_folder(files: dict[str, Entry]) -> dict[str, Entry]:
-    """A zip of one folder is read as that folder."""
-    tops = {name.split("/", 1)[0] for name in files}
-    if len(tops) != 1 or any("/" not in name for name in files):
-        return files
-    return {name.split("/", 1)[1]: file for name, file in files.items()}

@@ -1,4 +1,7 @@
-"""DICOM by pydicom: the first frame of a picture and its technical tags. Runs in workers only.
+"""DICOM by pydicom: the frames of a picture and its technical tags. Runs in workers only.
+
+The file itself is never kept. Its decoded pixels are (`services.ingest.stored`), with the numbers that say how to show
+them: `frame_of` makes a plane of both, for the display as for every later view.
 
 No value of a file gets into an error message or a log: any element may hold a patient's name.
 """
@@ -8,21 +11,24 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydicom.config
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
-from pydicom.pixels.utils import pixel_array
+from pydicom.pixels.utils import iter_pixels, pixel_array
 from pydicom.uid import UID, JPEG2000TransferSyntaxes
 
-from services.ingest import dicom_frames
-from services.ingest.raster import Read, from_screen, shrunk
-from services.ingest.rendered import check_pixels, check_ratio, check_wavelet, frames
-from services.ingest.tonemap import Mask, Pixels, Screen, stretch, window
+from services.ingest import dicom_frames, stored
+from services.ingest.raster import Read, colours_of, guard, image_of, toned
+from services.ingest.rendered import DISPLAY_SIDE, check_pixels, check_ratio, check_wavelet, frames
+from services.ingest.stored import Numbers
+from services.ingest.tonemap import Curve, Pixels, Tone, window
 from shared.errors import Invalid, MitaggerError, Unsupported
+
+T = TypeVar("T")
 
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})  # the last four become RGB
@@ -46,19 +52,40 @@ _TECHNICAL = {
     "WindowWidth": _NUMBERS,
 }
 
+_NO_PICTURE = "Send an image object, not a report, plan or waveform."
 
-def read(path: str) -> Read:
-    """The first frame, rescaled and windowed as the file says, MONOCHROME1 inverted, and its technical tags.
+
+def read(path: str, keep: str) -> Read:
+    """The first frame, rescaled and windowed as the file says, MONOCHROME1 inverted, and its technical tags. The pixels
+    of the frames go into a file at `keep`.
 
     Raises: Invalid when damaged, truncated or without a picture, TooLarge, Unsupported for other transfer syntaxes,
     other kinds of pixels, and whole slides in tiles.
     """
+    guard()
+    with _explained():
+        return _read(path, keep)
+
+
+def header(path: str) -> None:
+    """Looks at the header alone. Raises as `read` does for what it finds there."""
+    with _explained():
+        _decoder(read_file_meta_info(path).get("TransferSyntaxUID"))
+        dataset = dcmread(path, stop_before_pixels=True, defer_size=1024)
+        if "Rows" not in dataset or "Columns" not in dataset:
+            raise Invalid("This DICOM holds no picture.", remedy=_NO_PICTURE)
+        check_pixels(int(dataset.Columns), int(dataset.Rows))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Whatever pydicom stumbles over in a hostile file, in our words."""
     try:
         with _quiet():
-            return _read(path)
-    except (MitaggerError, MemoryError):
+            yield
+    except (MitaggerError, MemoryError, OSError):
         raise
-    except Exception as error:  # whatever pydicom stumbles over in a hostile file
+    except Exception as error:
         if re.search(r"unable to allocate|out of memory", str(error), re.IGNORECASE):
             raise MemoryError from None
         raise Invalid(
@@ -67,18 +94,32 @@ def read(path: str) -> Read:
         ) from None
 
 
-def _read(path: str) -> Read:
+def _read(path: str, keep: str) -> Read:
     # Before anything else is parsed: a deflated file would be inflated whole.
     syntax = read_file_meta_info(path).get("TransferSyntaxUID")
     decoder = _decoder(syntax)
     dataset = dcmread(path, defer_size=1024)
     if not any(pixels in dataset for pixels in _PIXELS):
-        raise Invalid("This DICOM holds no picture.", remedy="Send an image object, not a report, plan or waveform.")
-    _check(dataset, syntax, compressed=bool(decoder))
-    # Compressed frames are found in the data element; of the others only the first is read from the file.
+        raise Invalid("This DICOM holds no picture.", remedy=_NO_PICTURE)
+    count = _check(dataset, syntax, compressed=bool(decoder))
+    # Compressed frames are found in the data element; others are read from the file, one at a time.
     source = dataset if decoder else path
-    screen = _screen(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
-    return from_screen(screen, int(dataset.Columns), int(dataset.Rows), technical(dataset))
+    first = _stored(pixel_array(source, index=0, decoding_plugin=decoder), dataset)
+    numbers = _numbers(dataset, count)
+    plane = stored.plane_of(first, numbers, 0)
+    several = {"NumberOfFrames": str(count)} if count > 1 else {}
+    small = colours_of(plane.image, DISPLAY_SIDE) if plane.screen else image_of(toned(plane)[0])
+    chosen = range(1, stored.kept(count, first.size))
+    rest = iter_pixels(source, indices=chosen, decoding_plugin=decoder) if chosen else ()
+    frames_kept = stored.write(keep, first, (_stored(pixels, dataset) for pixels in rest), numbers)
+    return Read(
+        small,
+        int(dataset.Columns),
+        int(dataset.Rows),
+        technical(dataset) | several,
+        frames=frames_kept,
+        deep=not plane.screen,
+    )
 
 
 @contextmanager
@@ -119,8 +160,8 @@ def _decoder(syntax: UID | None) -> str:
     return decoder
 
 
-def _check(dataset: Dataset, syntax: UID, *, compressed: bool) -> None:
-    """Before a pixel is decoded."""
+def _check(dataset: Dataset, syntax: UID, *, compressed: bool) -> int:
+    """Before a pixel is decoded. How many frames there are."""
     columns, rows = int(dataset.Columns), int(dataset.Rows)
     check_pixels(columns, rows)
     if compressed:
@@ -128,75 +169,116 @@ def _check(dataset: Dataset, syntax: UID, *, compressed: bool) -> None:
         check_ratio(columns * rows * samples * bits // 8, len(dataset.PixelData))
         if syntax in JPEG2000TransferSyntaxes:
             check_wavelet(columns * rows * samples)
-    frames(int(dataset.get("NumberOfFrames") or 1))
+    count = int(dataset.get("NumberOfFrames") or 1)
+    frames(count)
     if int(dataset.get("TotalPixelMatrixColumns") or 0) > columns:
         raise Unsupported(
             "A whole slide cut into tiles is not supported as DICOM.",
             remedy="Send one picture of it, or the slide as a pyramidal TIFF.",
         )
+    return count
 
 
-def _screen(pixels: Pixels, dataset: Dataset) -> Screen:
+def _stored(pixels: Pixels, dataset: Dataset) -> Pixels:
+    """As they are kept: colours as RGB; greys as the file has them, but for a modality table, which is applied."""
     photometric = str(dataset.PhotometricInterpretation)
     if photometric in _COLOUR:
-        small = shrunk(pixels)
-        return small.astype(np.uint8) if small.itemsize == 1 else stretch(small)
+        return pixels
     if photometric == _PALETTE:
-        return _byte(shrunk(apply_color_lut(pixels, dataset)[..., :3]))
+        return _byte(apply_color_lut(pixels, dataset)[..., :3])
     if photometric not in _GREY:
         raise Unsupported(
             "A DICOM of this photometric interpretation is not supported.",
             remedy=f"These are: {', '.join(sorted({*_GREY, *_COLOUR, _PALETTE}))}.",
         )
-    # Shrunk first, so that the tone mapping sees few pixels; a table's steps between stored values must stand.
-    outside = _padding(pixels, dataset)
-    if dataset.get("ModalityLUTSequence"):
-        grey = _windowed(shrunk(_rescaled(pixels, dataset), outside), dataset)
-    else:
-        grey = _windowed(_rescaled(shrunk(pixels, outside), dataset), dataset)
-    return 255 - grey if photometric == "MONOCHROME1" else grey
+    if not dataset.get("ModalityLUTSequence"):
+        return pixels
+    rescaled = apply_modality_lut(pixels, dataset)
+    padding = _padding(dataset)
+    if padding is not None:
+        rescaled = np.where((pixels >= padding[0]) & (pixels <= padding[1]), np.nan, rescaled).astype(np.float32)
+    return rescaled
 
 
-def _byte(colours: Pixels) -> Screen:
+def _byte(colours: Pixels) -> Pixels:
     """Palettes of 16 bits fill them (PS3.3 C.7.6.3.1.5)."""
     return (colours >> 8 if colours.itemsize == 2 else colours).astype(np.uint8)
 
 
-def _rescaled(pixels: Pixels, dataset: Dataset) -> Pixels:
-    """By the file's modality table or slope; enhanced objects have it for each frame (PS3.3 C.7.6.16.2.9)."""
-    return apply_modality_lut(pixels, _group(dataset, "PixelValueTransformationSequence"))
+def _numbers(dataset: Dataset, count: int) -> Numbers:
+    """How the stored pixels of its frames become values, and these greys."""
+    if str(dataset.PhotometricInterpretation) not in _GREY:
+        return Numbers(frames=count)
+    table = bool(dataset.get("ModalityLUTSequence"))
+    tones = [_tone(dataset, frame) for frame in range(count)] if _per_frame(dataset) else [_tone(dataset, 0)]
+    rescale = [_rescale(dataset, frame) for frame in range(count)] if _per_frame(dataset) else [_rescale(dataset, 0)]
+    unit = str(_group(dataset, "PixelValueTransformationSequence", 0).get("RescaleType") or "")
+    return Numbers(
+        frames=count,
+        rescale=_alike([(1.0, 0.0)] if table else rescale),
+        tones=_alike(tones),
+        padding=None if table else _padding(dataset),
+        inverted=str(dataset.PhotometricInterpretation) == "MONOCHROME1",
+        wide=int(dataset.BitsAllocated) > 16,
+        unit=unit if unit == "HU" else "",
+    )
 
 
-def _padding(pixels: Pixels, dataset: Dataset) -> Mask | None:
-    """Which pixels are none, but padding (PS3.3 C.7.5.1.1.2); None when none is."""
+def _alike(of_frames: list[T]) -> list[T]:
+    """One for all where they are equal."""
+    return of_frames if any(one != of_frames[0] for one in of_frames) else of_frames[:1]
+
+
+def _per_frame(dataset: Dataset) -> bool:
+    return bool(dataset.get("PerFrameFunctionalGroupsSequence"))
+
+
+def _rescale(dataset: Dataset, frame: int) -> tuple[float, float]:
+    """Slope and intercept; enhanced objects have them for each frame (PS3.3 C.7.6.16.2.9)."""
+    group = _group(dataset, "PixelValueTransformationSequence", frame)
+    slope, intercept = _first(group.get("RescaleSlope")), _first(group.get("RescaleIntercept"))
+    # pydicom's rule: both, or neither.
+    return (slope, intercept) if slope is not None and intercept is not None else (1.0, 0.0)
+
+
+def _padding(dataset: Dataset) -> tuple[float, float] | None:
+    """The values of pixels that are none, but padding (PS3.3 C.7.5.1.1.2), from the lowest to the highest."""
     first, last = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
     if not isinstance(first, int):
         return None
     low, high = sorted((first, last if isinstance(last, int) else first))
-    outside: Mask = (pixels >= low) & (pixels <= high)
-    return outside if outside.any() else None
+    return low, high
 
 
-def _windowed(values: Pixels, dataset: Dataset) -> Screen:
-    """By the file's first VOI table or window (PS3.3 C.11.2); by percentiles when it has none that makes sense."""
+def _tone(dataset: Dataset, frame: int) -> Tone | None:
+    """The file's first VOI table or window (PS3.3 C.11.2); None when it has none that makes sense."""
     if dataset.get("VOILUTSequence"):
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])  # of the table, which fills them (PS3.3 C.11.2.1.1)
-        return window(apply_voi(np.rint(np.nan_to_num(values)).astype(np.int32), dataset), 2 ** (bits - 1), 2**bits)
-    group = _group(dataset, "FrameVOILUTSequence")
+        return _table(dataset)
+    group = _group(dataset, "FrameVOILUTSequence", frame)
     centre, width = _first(group.get("WindowCenter")), _first(group.get("WindowWidth"))
     function = str(group.get("VOILUTFunction") or "LINEAR")
     if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-6):
-        return stretch(values, wide=int(dataset.BitsAllocated) > 16)
-    return window(values, centre, width, function)
+        return None
+    curve: Curve = "SIGMOID" if function == "SIGMOID" else "LINEAR_EXACT" if function == "LINEAR_EXACT" else "LINEAR"
+    return Tone(curve, centre - width / 2, centre + width / 2)
 
 
-def _group(dataset: Dataset, keyword: str) -> Dataset:
-    """What holds for the first frame: its own functional group, the one shared by all, or the dataset itself
+def _table(dataset: Dataset) -> Tone:
+    entries, first, bits = map(int, dataset.VOILUTSequence[0].LUTDescriptor)
+    entries = entries or 65536
+    levels = apply_voi(np.arange(first, first + entries, dtype=np.int32), dataset)
+    # Of the table's bits, which it fills (PS3.3 C.11.2.1.1).
+    greys = window(levels, 2 ** (bits - 1), 2**bits)
+    return Tone("table", first, first + entries - 1, table=greys.tolist())
+
+
+def _group(dataset: Dataset, keyword: str, frame: int) -> Dataset:
+    """What holds for a frame: its own functional group, the one shared by all, or the dataset itself
     (PS3.3 C.7.6.16)."""
-    for sequence in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+    for sequence, index in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
         groups = dataset.get(sequence)
-        if groups and groups[0].get(keyword):
-            found: Dataset = groups[0][keyword].value[0]
+        if groups and index < len(groups) and groups[index].get(keyword):
+            found: Dataset = groups[index][keyword].value[0]
             return found
     return dataset
 

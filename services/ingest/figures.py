@@ -26,7 +26,7 @@ RENDER_SECONDS: Final = 60.0
 MOST_AT_ONCE: Final = 500
 AGAIN: Final = "restore"  # who erases what a restored backup brought back
 
-_FILES: Final = ("picture.sha256", "picture.display.blob", "picture.thumbnail.blob")
+_FILES: Final = ("picture.sha256", "picture.display.blob", "picture.thumbnail.blob", "pixels")
 _FORMATS: Final = {
     ".png": "png",
     ".jpg": "jpeg",
@@ -60,6 +60,7 @@ class _Draft:
     article: StoredArticle
     id: str = field(default_factory=new_id)
     picture: Picture | None = None
+    pixels: str | None = None
     technical: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -114,6 +115,21 @@ class Figures:
                 await self._drop_refused(draft.new.upload)
         return outcomes
 
+    async def known(self, rows: Sequence[NewFigure], *, project: str) -> list[Outcome | None]:
+        """Of each row the outcome that `add` would have where the figure is there already, else null. Nothing is stored
+        and no image is read."""
+        articles = await self._find_articles([new.row for new in rows], project)
+        drafts = [
+            _Draft(new, article) if (article := articles.get(_article_key(new.row))) is not None else None
+            for new in rows
+        ]
+        holders = await self._known([draft for draft in drafts if draft is not None])
+        found = [None if draft is None else holders.get(draft.key) for draft in drafts]
+        return [
+            None if figure is None else Outcome(figure, problem=_difference(figure, new.row))
+            for figure, new in zip(found, rows, strict=True)
+        ]
+
     async def forget_originals(self, events: Sequence[Event]) -> None:
         """The DICOM originals of figures that are stored go: they may name the patient. (Told by events, so that a
         process that dies right after it stored a figure leaves none.)"""
@@ -167,7 +183,7 @@ class Figures:
         await self._erasures.add([id])
         # Files first: dying in between leaves a figure that can be erased again, never files that nobody knows of.
         if figure.picture is not None:
-            await self._drop_files(id, figure.picture)
+            await self._drop_files(figure, figure.picture)
         event = deleted(id, project=figure.project, actor=actor, revision=figure.version + 1)
         await self._figures.erase(id, [event])
 
@@ -239,6 +255,8 @@ class Figures:
                 with self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
                     display, thumbnail = [await self._keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
+                    if rendered.pixels is not None:
+                        draft.pixels = (await self._blobs.put_file(Path(rendered.pixels))).sha256
         except Invalid as problem:
             problem.field = problem.field or "file"
             return problem
@@ -260,6 +278,9 @@ class Figures:
             height=rendered.height,
             display=display,
             thumbnail=thumbnail,
+            pages=rendered.pages,
+            frames=rendered.frames,
+            windowed=rendered.deep,
         )
         draft.technical = rendered.technical
         return None
@@ -279,11 +300,12 @@ class Figures:
         if not await self._figures.count({"picture.sha256": upload}):
             await self._blobs.delete(upload)
 
-    async def _drop_files(self, figure: str, picture: Picture) -> None:
+    async def _drop_files(self, figure: Figure, picture: Picture) -> None:
         """Except those that another figure needs: different files may give one rendition, byte for byte."""
-        for blob in (picture.display.blob, picture.thumbnail.blob, picture.sha256):
+        kept = () if figure.pixels is None else (figure.pixels,)
+        for blob in (picture.display.blob, picture.thumbnail.blob, *kept, picture.sha256):
             users = [(await self._figures.find({path: blob}, limit=2)).items for path in _FILES]
-            if all(user.id == figure for found in users for user in found):
+            if all(user.id == figure.id for found in users for user in found):
                 await self._blobs.delete(blob)
 
 
@@ -303,6 +325,7 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
         legend_kind=draft.new.kind if row.legend else "none",
         language=row.language,
         picture=draft.picture,
+        pixels=draft.pixels,
         technical=draft.technical,
         external_id=row.external_id,
         patient_group=row.patient_group,

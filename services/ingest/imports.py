@@ -11,12 +11,13 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from services.ingest import archive
-from services.ingest.archive import Bundle, Zip
+from services.ingest.archive import Zip
 from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
 from services.ingest.model import Figure, Import, ImportState, Reject, Severity
 from services.ingest.submission import NewFigure, refusal, submitted
 from shared import metrics
+from shared.archive import Bundle
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page, Range
@@ -90,9 +91,7 @@ class Imports:
         results: list[Result | None] = []
         wanted: list[NewFigure] = []
         for values in rows:
-            number = values.get("row")
-            if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 1_000_000_000:
-                raise Invalid("Each row needs its number.", field="row", remedy='Add "row", counting from 1.')
+            number = _number(values)
             try:
                 wanted.append(submitted(values, number))
                 results.append(None)
@@ -105,6 +104,24 @@ class Imports:
         last = max(number for number, _, _ in done)
         await self._record(job.id, done, after=last, counted=[r for r in done if r[0] >= job.next_row])
         return [(number, outcome) for number, _, outcome in done]
+
+    async def preview(self, rows: Sequence[Mapping[str, Any]], *, project: str) -> list[tuple[int, Outcome | None]]:
+        """What would become of each row, could its image be rendered: null of one that would be created. Nothing is
+        stored. Raises Invalid when rows have no numbers."""
+        outcomes: list[tuple[int, Outcome | None]] = []
+        wanted: dict[int, NewFigure] = {}  # by place
+        for values in rows:
+            number = _number(values)
+            outcome = None
+            try:
+                wanted[len(outcomes)] = submitted(values, number)
+            except Invalid as problem:
+                outcome = Outcome(None, problem=problem)
+            outcomes.append((number, outcome))
+        known = await self._figures.known(list(wanted.values()), project=project)
+        for place, outcome in zip(wanted, known, strict=True):
+            outcomes[place] = (outcomes[place][0], outcome)
+        return outcomes
 
     async def get(self, id: str) -> Import:
         """Raises NotFound."""
@@ -228,6 +245,13 @@ class Imports:
             return changed, ()
 
         await self._jobs.update(id, change)
+
+
+def _number(values: Mapping[str, Any]) -> int:
+    number = values.get("row")
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 1_000_000_000:
+        raise Invalid("Each row needs its number.", field="row", remedy='Add "row", counting from 1.')
+    return number
 
 
 def _reject(

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Literal, Self
@@ -126,6 +126,7 @@ class Row(BaseModel):
 
 
 COLUMNS = tuple(name for name in Row.model_fields if name != "number")
+REPORTED = ("row", "field", "problem", "remedy")  # columns of a file of rejects, which is a manifest again
 
 
 def read(content: bytes) -> Iterator[Row | Problem]:
@@ -138,11 +139,36 @@ def read(content: bytes) -> Iterator[Row | Problem]:
         raise TooLarge(
             f"The manifest has {len(content):,} bytes; at most {LARGEST // 1024**2} MiB are read.", remedy="Split it."
         )
-    text, warning = _decode(content)
+    text, warning = decoded(content)
     if not text.strip():
         raise Invalid("The manifest is empty.", remedy=f"Its first line names the columns: {', '.join(COLUMNS)}.")
     records = _json_lines(text) if text.lstrip().startswith("{") else _csv(text)
     return _checked(warning, records)
+
+
+def originals(content: bytes, numbers: Container[int]) -> tuple[list[str], dict[int, list[str]]]:
+    """The columns of a manifest that `read` reads, but for REPORTED, and the cells of these rows as they were written.
+    Cells beyond the columns stand at the end; rows that are no CSV, or no JSON, are left out."""
+    text, _ = decoded(content)
+    if text.lstrip().startswith("{"):
+        records = {record[0]: record[1] for record in _json_lines(text) if not isinstance(record, Problem)}
+        found = {number: values for number, values in records.items() if number in numbers}
+        columns = list(dict.fromkeys(name for values in found.values() for name in values if name not in REPORTED))
+        return columns, {number: [_cell(values.get(name)) for name in columns] for number, values in found.items()}
+    delimiter, header = _columns(text)
+    kept = [place for place, name in enumerate(header) if name not in REPORTED]
+    rows = dict[int, list[str]]()
+    for number, cells in _cells(text, delimiter):
+        if not isinstance(cells, Problem) and number in numbers:
+            padded = cells + [""] * (len(header) - len(cells))
+            rows[number] = [padded[place] for place in kept] + padded[len(header) :]
+    return [header[place] for place in kept], rows
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def check(values: Mapping[str, Any], number: int) -> Row | list[Problem]:
@@ -171,7 +197,8 @@ def _problem(error: Any, number: int) -> Problem:
     return Problem(f"{error['msg']}.", remedy, number, column)
 
 
-def _decode(content: bytes) -> tuple[str, Problem | None]:
+def decoded(content: bytes, what: str = "The manifest") -> tuple[str, Problem | None]:
+    """As text, and a warning where its encoding was guessed. Raises Invalid, which speaks of `what`."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if content.startswith(mark):
             try:
@@ -179,7 +206,7 @@ def _decode(content: bytes) -> tuple[str, Problem | None]:
             except UnicodeDecodeError as error:
                 claimed = encoding.removesuffix("-sig").upper()
                 raise Invalid(
-                    f"The manifest says that it is {claimed}, but byte {error.start:,} is not.",
+                    f"{what} says that it is {claimed}, but byte {error.start:,} is not.",
                     remedy="Save it again as UTF-8.",
                 ) from error
     try:
@@ -189,11 +216,11 @@ def _decode(content: bytes) -> tuple[str, Problem | None]:
             text = content.decode("cp1252")
         except UnicodeDecodeError as error:
             raise Invalid(
-                f"The manifest is neither UTF-8 (byte {not_utf8.start:,}) nor Windows-1252 (byte {error.start:,}).",
+                f"{what} is neither UTF-8 (byte {not_utf8.start:,}) nor Windows-1252 (byte {error.start:,}).",
                 remedy="Save it again as UTF-8.",
             ) from error
         return text, Problem(
-            f"The manifest is not UTF-8 (byte {not_utf8.start:,}); it was read as Windows-1252.",
+            f"{what} is not UTF-8 (byte {not_utf8.start:,}); it was read as Windows-1252.",
             "Check letters beyond ASCII, such as µ and ü, in the imported legends; better save it as UTF-8.",
             severity="warning",
         )
@@ -232,9 +259,7 @@ def _checked(warning: Problem | None, records: Iterator[Record]) -> Iterator[Row
 
 def _csv(text: str) -> Iterator[Record]:
     """Checks the header at once; the rows follow lazily."""
-    csv.field_size_limit(LARGEST)  # csv's own limit of 131,072 would end the file at one long legend
-    delimiter = max(",;\t", key=lambda mark: len(set(COLUMNS) & set(_header(text, mark))))
-    header = _header(text, delimiter)
+    delimiter, header = _columns(text)
     for needed in ({"doi", "collection"}, {"file", "legend"}):
         if not needed & set(header):
             raise Invalid(
@@ -249,6 +274,12 @@ def _csv(text: str) -> Iterator[Record]:
     return _csv_rows(text, delimiter, header)
 
 
+def _columns(text: str) -> tuple[str, list[str]]:
+    """The delimiter and the header."""
+    delimiter = max(",;\t", key=lambda mark: len(set(COLUMNS) & set(_header(text, mark))))
+    return delimiter, _header(text, delimiter)
+
+
 def _header(text: str, delimiter: str) -> list[str]:
     try:
         first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
@@ -259,6 +290,22 @@ def _header(text: str, delimiter: str) -> list[str]:
 
 def _csv_rows(text: str, delimiter: str, header: list[str]) -> Iterator[Record]:
     yield from _unknown_columns(header)
+    for number, cells in _cells(text, delimiter):
+        if isinstance(cells, Problem):
+            yield cells
+        elif len(cells) > len(header):
+            yield Problem(
+                f"The row has {len(cells)} cells, the header has {len(header)}.",
+                "Put cells that hold the delimiter in double quotes.",
+                number,
+            )
+        else:
+            yield number, dict(zip(header, cells, strict=False))
+
+
+def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Problem]]:
+    """Rows after the header that are not blank, by number."""
+    csv.field_size_limit(LARGEST)  # csv's own limit of 131,072 would end the file at one long legend
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     next(reader)
     number = 1
@@ -269,18 +316,13 @@ def _csv_rows(text: str, delimiter: str, header: list[str]) -> Iterator[Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Problem(f"The row is not CSV: {error}.", 'Write a quote inside a quoted cell twice: "".', number)
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) > len(header):
-            yield Problem(
-                f"The row has {len(cells)} cells, the header has {len(header)}.",
-                "Put cells that hold the delimiter in double quotes.",
+            yield (
                 number,
+                Problem(f"The row is not CSV: {error}.", 'Write a quote inside a quoted cell twice: "".', number),
             )
             continue
-        yield number, dict(zip(header, cells, strict=False))
+        if any(cell.strip() for cell in cells):
+            yield number, cells
 
 
 def _json_lines(text: str) -> Iterator[Record]:
@@ -303,7 +345,7 @@ def _json_lines(text: str) -> Iterator[Record]:
 
 
 def _unknown_columns(names: list[str]) -> Iterator[Problem]:
-    unknown = [name[:80] for name in names if name not in COLUMNS]
+    unknown = [name[:80] for name in names if name not in COLUMNS and name not in REPORTED]
     if unknown:
         yield Problem(
             f"Unknown columns are ignored: {', '.join(unknown[:20])}.",

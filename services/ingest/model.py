@@ -36,7 +36,8 @@ class StoredArticle(Document):
 
 
 class Figure(Document):
-    """An image with its legend, in an article. Its version is the revision that events carry."""
+    """An image with its legend, in an article. Its version is the revision that events carry. `pixels`: the blob that
+    is kept of a DICOM in place of its original (`services.ingest.stored`)."""
 
     collection: ClassVar[str] = "ingest.figures"
     indexes: ClassVar[tuple[Index, ...]] = (
@@ -46,6 +47,7 @@ class Figure(Document):
         Index("by_file", ("picture.sha256",)),
         Index("by_display", ("picture.display.blob",)),
         Index("by_thumbnail", ("picture.thumbnail.blob",)),
+        Index("by_pixels", ("pixels",)),
     )
 
     project: str
@@ -56,6 +58,7 @@ class Figure(Document):
     legend_kind: LegendKind = "legend"
     language: str | None = None
     picture: Picture | None = None
+    pixels: str | None = None
     technical: dict[str, str] = {}
     external_id: str | None = None
     patient_group: str | None = None

@@ -1,4 +1,4 @@
-"""Pictures by libvips, and the writing of renditions. Runs in workers only.
+"""Pictures by libvips: a page of one, what it shows, and the writing of renditions. Runs in workers only.
 
 Of libvips' loaders only those in use are enabled, and of those only what libvips calls safe for untrusted input. What
 it has no loader for comes from `services.ingest.codecs` and `.tiff`.
@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from services.ingest.rendered import (
     check_wavelet,
     frames,
 )
-from services.ingest.tonemap import Mask, Pixels, Screen, photograph, stretch
-from shared.errors import Invalid, MitaggerError, Unsupported
+from services.ingest.tonemap import Mask, Pixels, Screen, Tone, ends, measured, photograph
+from shared.errors import Invalid, MitaggerError, NotFound, Unsupported
 
 _LOADERS = {
     "png": "VipsForeignLoadPng",
@@ -45,16 +45,52 @@ _COLOURS = {"grey": "b-w", "rgb": "srgb", "lab": "lab"}
 
 @dataclass(frozen=True)
 class Read:
-    """A picture shrunk to DISPLAY_SIDE, in memory: one or three channels of 8 bits; `width`, `height` before that."""
+    """A picture shrunk to DISPLAY_SIDE, in memory: one or three channels of 8 bits; `width`, `height` before that.
+
+    `deep`: its values were more than a screen's, so that a window over them makes sense.
+    """
 
     small: Any  # pyvips.Image
     width: int
     height: int
     technical: dict[str, str] = field(default_factory=dict)
+    pages: int = 1
+    frames: int = 1
+    deep: bool = False
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One page or frame at full size, not yet upright, read when it is needed. On the way from file to screen: either
+    made to be seen (`screen`: `toned` only brings its colours to sRGB), or values that a tone maps.
+
+    `weighted`: its last channel says how much of a pixel is there (0 to 1), by which its values are multiplied, so that
+    they can be shrunk; `clear`: what is not there is transparent (white), else it is no number (black); `wide`: of more
+    than 16 bits. `tone`: where the file itself says how to show it; `inverted`: the largest is black.
+    """
+
+    image: Any  # pyvips.Image
+    screen: bool
+    weighted: bool = False
+    clear: bool = False
+    wide: bool = False
+    tone: Tone | None = None
+    inverted: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A page of a file and its size before it is turned upright; how many pages and frames there are."""
+
+    image: Any  # pyvips.Image
+    width: int
+    height: int
+    pages: int = 1
+    frames: int = 1
 
 
 @functools.cache
-def _guard() -> None:
+def guard() -> None:
     """libvips reads files only by the loaders in use; nothing is kept between pictures, nor in files of its own."""
     os.environ["VIPS_DISC_THRESHOLD"] = "1000g"
     pyvips.block_untrusted_set(True)
@@ -70,40 +106,86 @@ def read(path: str, kind: Format) -> Read:
 
     Raises: Invalid when damaged or truncated, TooLarge, Unsupported for rare kinds.
     """
-    _guard()
-    with _explained(kind):
+    guard()
+    with explained(kind):
+        found = _opened(path, kind, 0, deepest=False)
+        plane = plane_of(found.image, kind)
+        if plane.screen:
+            smaller = _smaller(found.image, path) if kind == "jpeg" else plane.image
+            small = colours_of(plane.image, DISPLAY_SIDE, smaller).copy_memory()
+        else:
+            small = upright(_image(toned(plane)[0]), found.image)
+        if small.bands not in (1, 3):
+            raise _channels(kind, small.bands)
+        width, height = (found.height, found.width) if sideways(found.image) else (found.width, found.height)
+        several = max(found.pages, found.frames)
+        technical = {"NumberOfFrames": str(several)} if several > 1 else {}
+        return Read(small, width, height, technical, found.pages, found.frames, not plane.screen)
+
+
+def header(path: str, kind: Format) -> None:
+    """Looks at the header alone. Raises as `read` does for what it finds there."""
+    guard()
+    with explained(kind):
         if kind == "tiff":
-            return _tiff(path)
-        if kind in ("bmp", "jpeg2000"):
-            return _decoded(path, kind)
-        header = _load(path, kind)
-        check_pixels(header.width, header.height)
-        check_ratio(_bytes(header), os.path.getsize(path))
-        several = frames(header.get("n-pages") if header.get_typeof("n-pages") else 1)
-        return _upright(header, _shown(header, kind, path), several)
+            tiff.structure(path)
+        elif kind in ("bmp", "jpeg2000"):
+            width, height, _ = codecs.size(Path(path).read_bytes())
+            check_pixels(width, height)
+        else:
+            image = _load(path, kind)
+            check_pixels(image.width, image.height)
+            check_ratio(_bytes(image), os.path.getsize(path))
 
 
-def _tiff(path: str) -> Read:
-    found = tiff.structure(path)
+def page(path: str, kind: Format, number: int) -> tuple[Opened, Plane]:
+    """Page or frame `number` (from 0) at full size; of a TIFF's pyramid the largest level that is within bounds.
+
+    Raises: NotFound when there is none of this number; as `read`.
+    """
+    guard()
+    with explained(kind):
+        found = _opened(path, kind, number, deepest=True)
+        return found, plane_of(found.image, kind)
+
+
+def _opened(path: str, kind: Format, number: int, *, deepest: bool) -> Opened:
+    if kind == "tiff":
+        return _tiff(path, number, deepest=deepest)
+    if kind in ("bmp", "jpeg2000"):
+        found = _decoded(path, kind)
+    else:
+        image = _load(path, kind)
+        check_pixels(image.width, image.height)
+        check_ratio(_bytes(image), os.path.getsize(path))
+        count = int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+        frames(count)
+        if 0 < number < count:
+            image = _load(path, kind, page=number)
+        found = Opened(image, image.width, image.height, frames=count)
+    if number >= found.frames:
+        raise none_such("frame", number, found.frames)
+    return found
+
+
+def _tiff(path: str, number: int, *, deepest: bool) -> Opened:
+    found = tiff.structure(path, number, deepest=deepest)
     if found.vips:
-        page, below = found.level
-        image = _load(path, "tiff", page=page, **({"subifd": below} if below >= 0 else {}))
+        ifd, below = found.level
+        image = _load(path, "tiff", page=ifd, **({"subifd": below} if below >= 0 else {}))
         check_pixels(image.width, image.height)
     else:
-        pixels, colours = tiff.pixels(path)
+        pixels, colours = tiff.pixels(path, number, deepest=deepest)
         image = _coloured(pixels, colours)
     kept = image.bands - found.unspecified
     if found.unspecified and kept >= 3:  # a mask or selection that an image program saved beside the colours
         image = image.extract_band(0, n=kept)
     elif found.unspecified:
         raise _channels("tiff", image.bands)
-    read = _upright(image, _shown(image, "tiff", path), found.frames)
-    sideways = (read.width, read.height) == (image.height, image.width) and image.width != image.height
-    width, height = (found.height, found.width) if sideways else (found.width, found.height)
-    return Read(read.small, width, height, found.frames)
+    return Opened(image, found.width, found.height, pages=found.pages)
 
 
-def _decoded(path: str, kind: Format) -> Read:
+def _decoded(path: str, kind: Format) -> Opened:
     """By a codec that wants the whole file."""
     data = Path(path).read_bytes()
     width, height, channels = codecs.size(data)
@@ -113,31 +195,89 @@ def _decoded(path: str, kind: Format) -> Read:
         check_wavelet(width * height * channels)
     pixels = codecs.bmp(data) if kind == "bmp" else codecs.jpeg2000(data)
     image = _coloured(pixels, "grey" if pixels.ndim == 2 or pixels.shape[2] < 3 else "rgb")
-    return _upright(image, _shown(image, kind, path), {})
+    return Opened(image, image.width, image.height)
 
 
-def _upright(image: Any, small: Any, technical: dict[str, str]) -> Read:
-    sideways = image.get_typeof("orientation") and image.get("orientation") in _SIDEWAYS
-    width, height = (image.height, image.width) if sideways else (image.width, image.height)
-    return Read(small, width, height, technical)
+def none_such(what: str, number: int, count: int) -> NotFound:
+    return NotFound(f"There is no {what} {number}.", remedy=f"The picture has {count:,}; they count from 0.")
 
 
-def shrunk(pixels: Pixels, outside: Mask | None = None) -> Pixels:
-    """To DISPLAY_SIDE, (height, width) or (height, width, 3), as stored. With `outside` (height, width) as floats, of
-    which those are not numbers; their neighbours hold nothing of them."""
-    _guard()
+def sideways(image: Any) -> bool:
+    """Whether its EXIF orientation swaps width and height."""
+    return bool(image.get_typeof("orientation") and image.get("orientation") in _SIDEWAYS)
+
+
+def plane_of(image: Any, kind: Format) -> Plane:
+    """How the pixels of this file are to be understood.
+
+    More than 8 bits with a colour profile are a photograph's, whose profile says how to show them; so are CMYK and Lab.
+    """
+    if image.interpretation in _LAB:
+        return Plane(image.colourspace("srgb"), screen=True)
+    profiled = image.get_typeof("icc-profile-data") and image.format == "ushort"
+    if image.format == "uchar" or image.interpretation == "cmyk" or profiled:
+        return Plane(image, screen=True)
+    wide = image.format in ("int", "uint", "float", "double")
+    if image.format in ("complex", "dpcomplex"):
+        raise Unsupported("A TIFF of complex numbers is not supported.", remedy="Save their magnitude.")
+    if image.bands - image.hasalpha() not in (1, 3):
+        raise _channels(kind, image.bands)
+    if image.hasalpha():
+        colours, there = image.extract_band(0, n=image.bands - 1), image.extract_band(image.bands - 1) > 0
+        return Plane(weighted(colours, there), screen=False, weighted=True, clear=True, wide=wide)
+    if image.format in ("float", "double"):
+        return Plane(weighted(image, finite(image)), screen=False, weighted=True, wide=wide)
+    return Plane(image, screen=False, wide=wide)
+
+
+def finite(image: Any) -> Any:
+    """255 where all channels are numbers, neither infinite nor none."""
+    return (image - image == 0).bandand()
+
+
+def image_of(pixels: Pixels) -> Any:
+    """As a pyvips image, of arrays that libvips has a format for."""
+    guard()
     if pixels.dtype.itemsize == 8:
         pixels = pixels.astype(np.float64)
-    image = _image(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
-    if outside is None:
-        return np.asarray(_pixels(_shrink(image)))
-    values, _ = _weighted(image, _image((~outside).astype(np.uint8) * 255))
-    return values.squeeze(axis=-1) if pixels.ndim == 2 else values
+    if pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)
+    return _image(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
 
 
-def from_screen(pixels: Screen, width: int, height: int, technical: dict[str, str]) -> Read:
-    """A picture of `width` x `height` from 8-bit pixels already shrunk, (height, width) or (height, width, 3)."""
-    return Read(_image(pixels), width, height, technical)
+def weighted(colours: Any, there: Any) -> Any:
+    """What is not there weighs nothing: values by their weight, then the weight."""
+    kept = there.ifthenelse(colours, 0).cast("double" if colours.format in ("double", "int", "uint") else "float")
+    return kept.bandjoin((there / 255).cast(kept.format))
+
+
+def values_of(plane: Plane, image: Any) -> tuple[Pixels, Mask | None]:
+    """Of a part of the plane, or the plane made smaller: its values, and where nothing is (no numbers there)."""
+    pixels = _pixels(image)
+    if not plane.weighted:
+        return pixels, None
+    values, weight = pixels[..., :-1], pixels[..., -1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight > 0.5, values / weight, np.nan), weight[..., 0] <= 0.5
+
+
+def toned(plane: Plane) -> tuple[Screen, Tone, tuple[float, float]]:
+    """A plane of values as it shows, shrunk to DISPLAY_SIDE; the tone that does it, and the ends of the values.
+    Shrunk first, so that the tone mapping sees few pixels and the file is read once."""
+    values, outside = values_of(plane, _shrink(plane.image))
+    tone = plane.tone
+    if tone is None and values.ndim == 3 and values.shape[2] == 3 and not plane.weighted:
+        tone = photograph(values)
+    tone = replace(tone or measured(values, wide=plane.wide), inverted=plane.inverted)
+    return shown(plane, tone, values, outside), tone, ends(values)
+
+
+def shown(plane: Plane, tone: Tone, values: Pixels, outside: Mask | None) -> Screen:
+    """Values through a tone; transparent is white."""
+    levels = tone.shown(values)
+    if plane.clear and outside is not None:
+        levels[outside] = 255
+    return levels
 
 
 def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
@@ -152,7 +292,7 @@ def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
 
 
 @contextmanager
-def _explained(kind: Format) -> Iterator[None]:
+def explained(kind: Format) -> Iterator[None]:
     """libvips' and the codecs' errors as ours."""
     try:
         yield
@@ -172,26 +312,11 @@ def _explained(kind: Format) -> Iterator[None]:
 def _load(path: str, kind: Format, **options: Any) -> Any:
     """By the format's own loader: `new_from_file` would take options from a path that ends in brackets.
 
-    Not `thumbnail_source` either: libvips 8.18 ignores its `fail_on` and paints the rest of a truncated file grey.
+    Not `thumbnail_source` either: libvips 8.18 ignores its `fail_on` and paints the rest of a truncated file grey; and
+    damaged tiles of a TIFF black unless warnings count.
     """
-    return getattr(pyvips.Image, f"{kind}load")(path, access="sequential", fail_on="error", **options)
-
-
-def _shown(image: Any, kind: Format, path: str) -> Any:
-    """Shrunk, one or three channels of 8 bits.
-
-    More bits with a colour profile are a photograph's, whose profile says how to show them; so are CMYK and Lab.
-    """
-    profiled = image.get_typeof("icc-profile-data") and image.format == "ushort"
-    if image.interpretation in _LAB:
-        small = _photo(image.colourspace("srgb"))
-    elif image.format == "uchar" or image.interpretation == "cmyk" or profiled:
-        small = _photo(image, _smaller(image, path) if kind == "jpeg" else image)
-    else:
-        small = _sensor(image, kind)
-    if small.bands not in (1, 3):
-        raise _channels(kind, image.bands)
-    return small
+    strict = "warning" if kind == "tiff" else "error"
+    return getattr(pyvips.Image, f"{kind}load")(path, access="sequential", fail_on=strict, **options)
 
 
 def _smaller(header: Any, path: str) -> Any:
@@ -200,57 +325,23 @@ def _smaller(header: Any, path: str) -> Any:
     return _load(path, "jpeg", shrink=shrink)
 
 
-def _photo(header: Any, image: Any = None) -> Any:
-    """Colour profiles applied, EXIF orientation too."""
+def colours_of(header: Any, side: int, image: Any = None) -> Any:
+    """Made to be seen, in sRGB or grey, no longer than `side`: colour profiles applied, EXIF orientation too, alpha
+    laid on white. `image`: read in place of `header`, whose profile counts."""
     # A profile is converted to sRGB only where there is one: libvips would convert sRGB too, at three times the time.
     converted = header.get_typeof("icc-profile-data") or header.interpretation == "cmyk"
     profile = {"output_profile": "srgb"} if converted else {}
-    image = (header if image is None else image).thumbnail_image(
-        DISPLAY_SIDE, height=DISPLAY_SIDE, size="down", **profile
-    )
-    return (image.flatten(background=255) if image.hasalpha() else image).copy_memory()
+    image = (header if image is None else image).thumbnail_image(side, height=side, size="down", **profile)
+    return image.flatten(background=255) if image.hasalpha() else image
 
 
-def _sensor(image: Any, kind: Format) -> Any:
-    """More than 8 bits: shrunk first, so that the tone mapping sees few pixels and the file is read once."""
-    there, colours, wide = None, image, image.format in ("int", "uint", "float", "double")
-    if image.hasalpha():
-        colours, there = image.extract_band(0, n=image.bands - 1), image.extract_band(image.bands - 1) > 0
-    elif image.format in ("float", "double"):
-        there = (image - image == 0).bandand()  # neither infinite nor not a number
-    elif image.format in ("complex", "dpcomplex"):
-        raise Unsupported("A TIFF of complex numbers is not supported.", remedy="Save their magnitude.")
-    if colours.bands not in (1, 3):
-        raise _channels(kind, image.bands)
-    if there is None:
-        pixels = _pixels(_shrink(colours))
-        seen = photograph(pixels) if colours.bands == 3 else None
-        return _turned(stretch(pixels, wide=wide) if seen is None else seen, image)
-    values, outside = _weighted(colours, there)
-    levels = stretch(values, wide=wide)
-    if image.hasalpha():
-        levels[outside] = 255
-    return _turned(levels, image)
-
-
-def _weighted(colours: Any, there: Any) -> tuple[Pixels, Mask]:
-    """Shrunk, (height, width, channels) of floats; what is not there (0 in `there`, else 255) weighs nothing, and is no
-    number where it is most of a pixel. Which those are."""
-    kept = there.ifthenelse(colours, 0).cast("double" if colours.format in ("double", "int", "uint") else "float")
-    together = _pixels(_shrink(kept.bandjoin((there / 255).cast(kept.format))))
-    values, weight = together[..., :-1], together[..., -1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weight > 0.5, values / weight, np.nan), weight[..., 0] <= 0.5
-
-
-def _turned(levels: Screen, image: Any) -> Any:
-    """Upright, as the file's EXIF says."""
-    small = _image(levels)
-    if image.get_typeof("orientation") and image.get("orientation") != 1:
-        small = small.copy()
-        small.set_type(pyvips.GValue.gint_type, "orientation", image.get("orientation"))
-        small = small.autorot()
-    return small
+def upright(image: Any, header: Any) -> Any:
+    """As the EXIF of `header` says."""
+    if header.get_typeof("orientation") and header.get("orientation") != 1:
+        image = image.copy_memory()
+        image.set_type(pyvips.GValue.gint_type, "orientation", header.get("orientation"))
+        image = image.autorot()
+    return image
 
 
 def _coloured(pixels: Pixels, colours: str) -> Any:

@@ -14,9 +14,10 @@ QUALITY = 90  # of the JPEGs; from 90 on libvips keeps the colour channels at fu
 # Bounds on one picture. 200 megapixels (14,142 squared) is beyond journal figures and camera microscopes, and even a
 # format that must be decoded whole (interlaced PNG, four bytes a pixel) then fits in a worker's memory.
 LARGEST_FILE = 512 * 1024**2  # bytes
+LARGEST_TIFF = 4 * 1024**3  # since only parts of a pyramid are read
 LARGEST_PICTURE = 200_000_000  # pixels
 LARGEST_WAVELET = 300_000_000  # samples of a JPEG 2000, each of which takes four bytes while it is decoded
-MOST_FRAMES = 100_000  # pages, slices or frames; only the first is decoded
+MOST_FRAMES = 100_000  # pages, slices or frames; only the first makes the renditions
 # Deflate shrinks to 1/1,032 at best, and a drawing on white by any other compression hardly further. What claims more
 # is a bomb, or so empty that nobody misses it; small ones can do no harm.
 BOMB_RATIO = 2_000
@@ -36,7 +37,11 @@ class Jpeg:
 
 @dataclass(frozen=True)
 class Rendered:
-    """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only."""
+    """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only.
+
+    `pages` and `frames` are those that can be looked at; `deep`: it has more values than a screen; `pixels`: the file
+    (in the folder given to `render`) to keep in place of the original.
+    """
 
     format: Format
     width: int
@@ -44,6 +49,10 @@ class Rendered:
     display: Jpeg
     thumbnail: Jpeg
     technical: dict[str, str] = field(default_factory=dict)
+    pages: int = 1
+    frames: int = 1
+    deep: bool = False
+    pixels: str | None = None
 
 
 def check_pixels(width: int, height: int) -> None:
@@ -74,10 +83,9 @@ def check_ratio(decoded: int, encoded: int) -> None:
         )
 
 
-def frames(count: int) -> dict[str, str]:
-    """What is told of several pages or frames. Raises TooLarge beyond MOST_FRAMES."""
+def frames(count: int) -> None:
+    """Raises TooLarge beyond MOST_FRAMES."""
     if count > MOST_FRAMES:
         raise TooLarge(
             f"The file has {count:,} pages or frames; at most {MOST_FRAMES:,} are read.", remedy="Send a part of it."
         )
-    return {"NumberOfFrames": str(count)} if count > 1 else {}

@@ -5,7 +5,7 @@ What a file is, is read from its content, never from its name. Nothing of the or
 
 import os
 
-from services.ingest.rendered import LARGEST_FILE, Format, Rendered
+from services.ingest.rendered import LARGEST_FILE, LARGEST_TIFF, Format, Rendered
 from shared.errors import Invalid, TooLarge, Unsupported
 
 READABLE = "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 and DICOM"
@@ -60,7 +60,8 @@ def sniff(head: bytes) -> Format:
 
 
 def render(path: str, folder: str) -> Rendered:
-    """Write `display.jpg` and `thumbnail.jpg` of the picture at `path` into `folder`, an existing one of its own.
+    """Write `display.jpg` and `thumbnail.jpg` of the picture at `path` into `folder`, an existing one of its own; of a
+    DICOM also `pixels.tif`, which is kept in its place.
 
     Grey stays grey, colours become sRGB; more than 8 bits are tone-mapped (`services.ingest.tonemap`, `.dicom`).
 
@@ -68,19 +69,32 @@ def render(path: str, folder: str) -> Rendered:
     """
     from services.ingest import raster  # noqa: PLC0415 - libvips loads in workers only
 
-    size = os.path.getsize(path)
-    if size > LARGEST_FILE:
-        raise TooLarge(
-            f"The file has {size:,} bytes; at most {LARGEST_FILE // 1024**2} MiB are read.",
-            remedy="Send a smaller version of it.",
-        )
     with open(path, "rb") as file:
         kind = sniff(file.read(132))
+    size, most = os.path.getsize(path), LARGEST_TIFF if kind == "tiff" else LARGEST_FILE
+    if size > most:
+        raise TooLarge(
+            f"The file has {size:,} bytes; at most {most // 1024**2} MiB are read.",
+            remedy="Send a smaller version of it.",
+        )
+    pixels = None
     if kind == "dicom":
         from services.ingest import dicom  # noqa: PLC0415 - pydicom in those that need it
 
-        picture = dicom.read(path)
+        pixels = os.path.join(folder, "pixels.tif")
+        picture = dicom.read(path, pixels)
     else:
         picture = raster.read(path, kind)
     display, thumbnail = raster.write(picture.small, folder)
-    return Rendered(kind, picture.width, picture.height, display, thumbnail, picture.technical)
+    return Rendered(
+        kind,
+        picture.width,
+        picture.height,
+        display,
+        thumbnail,
+        picture.technical,
+        picture.pages,
+        picture.frames,
+        picture.deep,
+        pixels,
+    )

@@ -1,12 +1,15 @@
 """ingest, wired: articles and collections, figures, imports."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.types import ASGIApp
 
+from services.ingest import views_api
 from services.ingest.api import router
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
+from services.ingest.views import Views
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.events.envelope import Event
@@ -14,21 +17,26 @@ from shared.events.image import ImageDeleted, ImageUploaded
 from shared.http import door
 from shared.workers import Workers
 
+VIEW_BYTES: Final = 4 << 30
+
 
 class Ingest:
     """Implements `shared.service.Service`."""
 
     name = "ingest"
 
-    def __init__(self, engine: Engine, workers: Workers) -> None:
+    def __init__(self, engine: Engine, workers: Workers, viewers: Workers, view_bytes: int) -> None:
         self._bus = engine.bus
         self._figures = figures = Figures(engine.documents, engine.blobs, workers, engine.erasures)
         self._imports = Imports(engine.documents, engine.blobs, figures)
+        self._views = Views(engine.documents, engine.blobs, viewers, view_bytes)
+        doors = router(figures, self._imports, engine)
+        doors.include_router(views_api.router(self._views, engine))
         self.app: ASGIApp | None = door(
             "ingest",
-            router(figures, self._imports, engine),
+            doors,
             signer=engine.signer,
-            description="Articles and collections, figures, imports.",
+            description="Articles and collections, figures, imports, views.",
         )
         self.subscriptions = (
             Subscription("ingest.originals", (ImageUploaded,), figures.forget_originals),
@@ -39,17 +47,21 @@ class Ingest:
         # A restored backup may hold what was erased after it was made.
         await self._figures.erase_again()
         await self._imports.start()
+        await self._views.start()
 
     async def stop(self) -> None:
+        await self._views.stop()
         await self._imports.stop()
 
     async def _forget(self, events: Sequence[Event]) -> None:
         """What imports and the log still say of erased figures goes too."""
         figures = [event.figure for event in events]
         await self._imports.forget(figures)
+        await self._views.forget(figures)
         await self._bus.forget(figures)
 
 
-def build(engine: Engine, *, workers: int) -> Ingest:
-    """`workers`: processes that render images; 0 takes one a core."""
-    return Ingest(engine, Workers(workers or None))
+def build(engine: Engine, *, workers: int, view_bytes: int = VIEW_BYTES) -> Ingest:
+    """`workers`: processes that render images; 0 takes one a core. As many again make views, so that nobody who looks
+    at a figure waits for an import. `view_bytes`: most bytes of pictures prepared for them."""
+    return Ingest(engine, Workers(workers or None), Workers(workers or None), view_bytes)

@@ -17,7 +17,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from services.ingest.rendered import DISPLAY_SIDE, LARGEST_PICTURE, check_pixels, check_ratio, frames
 from services.ingest.tonemap import Pixels
-from shared.errors import Invalid, MitaggerError, Unsupported
+from shared.errors import Invalid, MitaggerError, NotFound, Unsupported
 
 # What the libtiff in libvips' wheel decodes.
 _BY_LIBVIPS: Final = frozenset(
@@ -35,6 +35,9 @@ _PLAIN: Final = frozenset(
     {COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.PACKBITS}
 )
 _LAB: Final = frozenset({PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB})
+# How tifffile calls the files of slide scanners, whose first series is the picture.
+_SCANNERS: Final = ("is_svs", "is_ndpi", "is_scn", "is_bif", "is_qpi", "is_philips", "is_avs")
+_MACRO: Final = 8  # in NewSubfileType, with which Aperio marks the overview
 READABLE: Final = "none, CCITT, LZW, deflate, PackBits, JPEG, JPEG 2000 and WebP"
 
 Level = tuple[int, int]  # page, and sub-IFD of it (-1: the page itself)
@@ -42,9 +45,10 @@ Level = tuple[int, int]  # page, and sub-IFD of it (-1: the page itself)
 
 @dataclass(frozen=True)
 class Structure:
-    """Of the picture to show: its size, the page or level of its pyramid to decode, how many pages there are.
+    """Of the page to show: its size, the level of its pyramid to decode, how many pages there are.
 
-    `vips` says whether libvips decodes it; `unspecified` how many of its last channels mean nothing that is known.
+    `vips` says whether libvips decodes it; `unspecified` how many of its last channels mean nothing that is known;
+    `levels`, the largest first, where libvips can read any part of each: all are tiled and alike.
     """
 
     width: int
@@ -52,33 +56,46 @@ class Structure:
     level: Level
     vips: bool
     unspecified: int
-    frames: dict[str, str]
+    pages: int
+    levels: tuple[tuple[Level, int, int], ...] = ()  # place, width, height
 
 
-def structure(path: str) -> Structure:
-    """Raises: Invalid when damaged, TooLarge, Unsupported."""
+def structure(path: str, number: int = 0, *, deepest: bool = False) -> Structure:
+    """Of page `number`; of a pyramid the level for the display, or the `deepest` within bounds.
+
+    Raises: Invalid when damaged, TooLarge, Unsupported, NotFound when there is no such page.
+    """
     with _opened(path) as file:
-        level, first, count = _chosen(file)
-        check_pixels(level.imagewidth, level.imagelength)
-        decoded = level.imagewidth * level.imagelength * level.samplesperpixel * max(8, level.bitspersample) // 8
+        found = _chosen(file, number)
+        level = found.deepest() if deepest else found.enough()
+        page = level.page
+        check_pixels(page.imagewidth, page.imagelength)
+        decoded = page.imagewidth * page.imagelength * page.samplesperpixel * max(8, page.bitspersample) // 8
         check_ratio(decoded, file.filehandle.size)
+        frames(found.count)
+        alike = all(one.page.is_tiled and one.page.compression == page.compression for one in found.levels)
+        vips = _by_libvips(page)
         return Structure(
-            width=first.imagewidth,
-            height=first.imagelength,
-            level=_place(level),
-            vips=_by_libvips(level),
-            unspecified=sum(sample == EXTRASAMPLE.UNSPECIFIED for sample in level.extrasamples),
-            frames=frames(count),
+            width=found.levels[0].page.imagewidth,
+            height=found.levels[0].page.imagelength,
+            level=level.place,
+            vips=vips,
+            unspecified=sum(sample == EXTRASAMPLE.UNSPECIFIED for sample in page.extrasamples),
+            pages=found.count,
+            levels=tuple((one.place, one.page.imagewidth, one.page.imagelength) for one in found.levels)
+            if vips and alike
+            else (),
         )
 
 
-def pixels(path: str) -> tuple[Pixels, str]:
+def pixels(path: str, number: int = 0, *, deepest: bool = False) -> tuple[Pixels, str]:
     """Those of a picture that libvips cannot decode, and their colours: "grey", "rgb", or "lab" (floats).
 
     Raises: Invalid when damaged.
     """
     with _opened(path) as file:
-        page = _chosen(file)[0]
+        chosen = _chosen(file, number)
+        page = (chosen.deepest() if deepest else chosen.enough()).source
         found = np.asarray(page.asarray(maxworkers=1))
         if page.planarconfig == 2 and found.ndim == 3:
             found = np.moveaxis(found, 0, -1)
@@ -111,30 +128,69 @@ def _opened(path: str) -> Iterator[Any]:
         ) from None
 
 
-def _chosen(file: Any) -> tuple[Any, Any, int]:
-    """The page to decode, the page it stands for, and how many there are beside it.
+@dataclass(frozen=True)
+class _Level:
+    """`source` is what tifffile decodes, `page` what says how (they differ where the pages of a series are alike)."""
 
-    Of a pyramid that is the smallest level which still fills the display; its other levels are no pages, nor are a
-    slide scanner's label and overview.
-    """
+    source: Any
+    page: Any
+
+    @property
+    def place(self) -> Level:
+        ifd, *below = self.source.treeindex
+        return ifd, below[0] if below else -1
+
+    @property
+    def side(self) -> int:
+        return int(max(self.page.imagewidth, self.page.imagelength))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A page as the levels of its pyramid, the largest first, and how many pages there are."""
+
+    levels: tuple[_Level, ...]
+    count: int
+
+    def deepest(self) -> _Level:
+        """The largest within bounds."""
+        return next((one for one in self.levels if _within(one)), self.levels[-1])
+
+    def enough(self) -> _Level:
+        """The smallest that still fills the display, within bounds."""
+        filling = [one for one in self.levels if one.side >= DISPLAY_SIDE and _within(one)]
+        return filling[-1] if filling else self.deepest()
+
+
+def _within(level: _Level) -> bool:
+    return int(level.page.imagewidth * level.page.imagelength) <= LARGEST_PICTURE
+
+
+def _chosen(file: Any, number: int) -> _Chosen:
+    """Page `number`. The levels of a pyramid are no pages, nor are a slide scanner's label and overview, which may show
+    who the patient is."""
     first = file.pages.first
     if first.imagewidth < 1 or first.imagelength < 1:
         raise Invalid("The TIFF has no pixels.", remedy="Save it again in an image program.")
-    if max(first.imagewidth, first.imagelength) <= DISPLAY_SIDE:
-        return first, first, len(file.pages)
-    series = file.series[0]
-    if not series.is_pyramidal:
-        return first, first, len(file.pages)
-    levels = sorted((level.keyframe for level in series.levels), key=lambda level: level.imagewidth)
-    enough = next(level for level in levels if max(level.imagewidth, level.imagelength) >= DISPLAY_SIDE)
-    if enough.imagewidth * enough.imagelength > LARGEST_PICTURE and enough is not levels[0]:
-        enough = levels[levels.index(enough) - 1]
-    return enough, first, len(series.pages)
+    scanned = any(getattr(first, name) for name in _SCANNERS)
+    if scanned or max(first.imagewidth, first.imagelength) > DISPLAY_SIDE:
+        series = file.series[0]
+        if scanned or series.is_pyramidal:
+            _in(number, len(series.pages))
+            ordered = sorted(series.levels, key=lambda level: -level.keyframe.imagewidth)
+            levels = tuple(_Level(level.pages[number], level.keyframe) for level in ordered)
+            return _Chosen(levels, len(series.pages))
+    count = len(file.pages)
+    _in(number, count)
+    page = file.pages[number] if number else first
+    if number and (page.is_reduced or page.subfiletype & _MACRO):
+        raise NotFound(f"Page {number} is a label or an overview, which are not shown.")
+    return _Chosen((_Level(page, page),), count)
 
 
-def _place(page: Any) -> Level:
-    page_number, *below = page.treeindex
-    return page_number, below[0] if below else -1
+def _in(number: int, count: int) -> None:
+    if number >= count:
+        raise NotFound(f"There is no page {number}.", remedy=f"The picture has {count:,}; they count from 0.")
 
 
 def _by_libvips(page: Any) -> bool:

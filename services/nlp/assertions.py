@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Literal, NamedTuple, cast
 
 from services.nlp.sentences import Span
+from services.nlp.tokens import Phrases, Tokens
 from shared.events.legend import Scope
 
 # NegEx took five words or phrases, ConText the whole sentence. Ten words hold five phrases of two.
@@ -44,31 +45,60 @@ class Rule(NamedTuple):
 
 
 @cache
-def rules() -> dict[str, tuple[Rule, ...]]:
-    """The rules of assertions.tsv by their first word, the longest first."""
-    by_word: dict[str, list[Rule]] = {}
+def rules() -> dict[str, Rule]:
+    """The rules of assertions.tsv by their phrase, its tokens parted by blanks."""
     with (files(__package__) / "assertions.tsv").open(encoding="utf-8") as file:
         rows = csv.DictReader((line for line in file if not line.startswith("#")), delimiter="\t")
-        for row in rows:
-            phrase = tuple(row["phrase"].split())
-            rule = Rule(phrase, cast(Kind, row["kind"]), row["concerns"] != "before", int(row["reach"] or REACH))
-            by_word.setdefault(phrase[0], []).append(rule)
-    return {word: tuple(sorted(each, key=lambda rule: -len(rule.phrase))) for word, each in by_word.items()}
+        return {
+            row["phrase"]: Rule(
+                tuple(row["phrase"].split()),
+                cast(Kind, row["kind"]),
+                row["concerns"] != "before",
+                int(row["reach"] or REACH),
+            )
+            for row in rows
+        }
 
 
-def scopes(text: str, tokens: Sequence[Span], sentences: Sequence[Span], borders: Sequence[int] = ()) -> list[Scope]:
-    """The scopes in order, cues not included; they may overlap. `borders`, ascending, end scopes. At most 1,000."""
-    words = [text[start:end].lower() for start, end in tokens]
-    starts = [start for start, _ in tokens]
-    matches = list(_matches(words))
+@cache
+def _lengths() -> dict[str, list[int]]:
+    """By their first word, how many words phrases have, the most first."""
+    lengths: dict[str, set[int]] = {}
+    for rule in rules().values():
+        lengths.setdefault(rule.phrase[0], set()).add(len(rule.phrase))
+    return {word: sorted(of_word, reverse=True) for word, of_word in lengths.items()}
+
+
+@cache
+def cues() -> tuple[Phrases, Phrases]:
+    """The phrases of the rules: what may be a cue, and what only ends scopes."""
+    every = rules().values()
+    return (
+        Phrases(rule.phrase for rule in every if rule.kind != "end"),
+        Phrases(rule.phrase for rule in every if rule.kind == "end"),
+    )
+
+
+def scopes(text: str, tokens: Tokens, sentences: Sequence[Span], borders: Sequence[int] = ()) -> list[Scope]:
+    """The scopes in order, cues not included; they may overlap. `borders`, ascending, end scopes. At most 1,000.
+
+    `tokens` are those of `tokens_of` with `cues()`.
+    """
+    cued, ending = tokens.candidates
+    if not cued:
+        return []
+    words = _Words(text, tokens)
+    if not any(rule for _, rule in _matches(words, cued)):
+        return []
+    matches = list(_matches(words, sorted({*cued, *ending})))
+    starts, stops = words.starts, words.stops
     found: list[Scope] = []
     ends = {at for at, rule in matches if rule.kind == "end"}
     for at, rule in matches:
         if rule.kind in ("look-alike", "end"):
             continue
         after = at + len(rule.phrase)
-        sentence = sentences[bisect_right(sentences, (starts[at], len(text))) - 1]
-        low, high = sentence
+        low, high = sentences[bisect_right(sentences, (starts[at], len(text))) - 1]
         border = bisect_right(borders, starts[at])
         low = max(low, borders[border - 1]) if border else low
         high = min(high, borders[border]) if border < len(borders) else high
@@ -77,51 +107,74 @@ def scopes(text: str, tokens: Sequence[Span], sentences: Sequence[Span], borders
         else:
             first, last = _backward(words, ends, at, bisect_left(starts, low), rule.reach)
         if first < last:
-            cue = text[starts[at] : tokens[after - 1][1]]
-            found.append(Scope(assertion=_assertion(rule), start=starts[first], end=tokens[last - 1][1], cue=cue))
+            cue = text[starts[at] : stops[after - 1]]
+            found.append(Scope(assertion=_assertion(rule), start=starts[first], end=stops[last - 1], cue=cue))
         if len(found) >= MOST_SCOPES:
             break
     return sorted(found, key=lambda scope: (scope.start, scope.end))
+
+
+class _Words:
+    """The tokens of a text in lower case, each read when it is asked for: rules look at few."""
+
+    def __init__(self, text: str, tokens: Tokens) -> None:
+        self._text = text
+        self.starts: list[int] = tokens.starts.tolist()
+        self.stops: list[int] = tokens.ends.tolist()
+
+    def __getitem__(self, number: int) -> str:
+        return self._text[self.starts[number] : self.stops[number]].lower()
+
+    def __len__(self) -> int:
+        return len(self.starts)
 
 
 def _assertion(rule: Rule) -> Literal["absent", "uncertain"]:
     return "absent" if rule.kind == "absent" else "uncertain"
 
 
-def _matches(words: Sequence[str]) -> Iterator[tuple[int, Rule]]:
+def _matches(words: _Words, candidates: Sequence[int]) -> Iterator[tuple[int, Rule]]:
     """Phrases found, from left to right, the longest of each place, without overlap."""
-    by_word = rules()
+    by_phrase, by_word = rules(), _lengths()
     reached = 0
-    for at in [at for at, word in enumerate(words) if word in by_word]:
+    for at in candidates:
         if at < reached:
             continue
-        for rule in by_word[words[at]]:
-            if tuple(words[at : at + len(rule.phrase)]) == rule.phrase:
-                reached = at + len(rule.phrase)
+        first = words[at]
+        lengths = by_word.get(first)
+        if not lengths:
+            continue
+        said = [first, *(words[number] for number in range(at + 1, min(at + lengths[0], len(words))))]
+        for length in lengths:
+            if length <= len(said) and (rule := by_phrase.get(" ".join(said[:length]))):
+                reached = at + length
                 yield at, rule
                 break
 
 
-def _forward(words: Sequence[str], ends: set[int], start: int, stop: int, reach: int) -> tuple[int, int]:
+def _forward(words: _Words, ends: set[int], start: int, stop: int, reach: int) -> tuple[int, int]:
     at = start
-    while at < stop and reach and at not in ends and words[at] != _SEMICOLON and words[at] not in PLACES:
-        reach -= words[at][0].isalnum()
+    while at < stop and reach and at not in ends:
+        word = words[at]
+        if word == _SEMICOLON or word in PLACES:
+            break
+        reach -= word[0].isalnum()
         at += 1
     return _trim(words, start, at)
 
 
-def _backward(words: Sequence[str], ends: set[int], stop: int, start: int, reach: int) -> tuple[int, int]:
+def _backward(words: _Words, ends: set[int], stop: int, start: int, reach: int) -> tuple[int, int]:
     at = stop
     while at > start and reach and at - 1 not in ends and words[at - 1] != _SEMICOLON:
         at -= 1
         reach -= words[at][0].isalnum()
-    if words[at] in PLACES and "," in words[at:stop]:
-        at = words.index(",", at, stop) + 1
-    places = [place for place in range(at + 1, stop) if words[place] in PLACES]
-    return _trim(words, at, places[0] if places else stop)
+    said = [words[number] for number in range(at, stop)]
+    skipped = said.index(",") + 1 if said and said[0] in PLACES and "," in said else 0
+    place = next((number for number in range(skipped + 1, len(said)) if said[number] in PLACES), len(said))
+    return _trim(words, at + skipped, at + place)
 
 
-def _trim(words: Sequence[str], first: int, last: int) -> tuple[int, int]:
+def _trim(words: _Words, first: int, last: int) -> tuple[int, int]:
     """Without the signs at either end."""
     while first < last and not words[first][0].isalnum():
         first += 1

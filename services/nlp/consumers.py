@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.nlp.analysis import analyse
+from services.nlp.analysis import Text, analyses
 from shared.events.envelope import event_id
 from shared.events.image import ImageUploaded
 from shared.events.legend import LegendTokenized
@@ -13,6 +13,7 @@ ARTEFACT_VERSION = "1"
 
 def tokenize(events: Sequence[ImageUploaded]) -> list[LegendTokenized]:
     """One event for each, in order. The same cause always gives the same event, id and time included."""
+    found = analyses([Text(cause.legend, cause.legend_kind, cause.language) for cause in events])
     return [
         LegendTokenized(
             id=event_id(LegendTokenized.source, LegendTokenized.type(), cause.id, cause.figure, ARTEFACT_VERSION),
@@ -22,8 +23,8 @@ def tokenize(events: Sequence[ImageUploaded]) -> list[LegendTokenized]:
             actor=cause.actor,
             figure=cause.figure,
             revision=cause.revision,
-            analysis=analyse(cause.legend, kind=cause.legend_kind, language=cause.language),
+            analysis=analysis,
             technical=cause.technical,
         )
-        for cause in events
+        for cause, analysis in zip(events, found, strict=True)
     ]

@@ -1,7 +1,7 @@
 """This service in a process of its own, on the distributed engines: python -m services.recommender"""
 
 from services.recommender.choosing import chosen
-from services.recommender.loading import vocabularies
+from services.recommender.loading import Library
 from services.recommender.model import MODELS
 from services.recommender.service import Recommender, build
 from shared.engine import Engine
@@ -12,7 +12,7 @@ from shared.settings import Settings
 def run(settings: Settings) -> None:
     def wired(engine: Engine) -> Recommender:
         annotator = chosen(settings, engine)
-        return build(engine, load=lambda: vocabularies(settings), over=annotator.over, stop=annotator.stop)
+        return build(engine, library=Library(settings), over=annotator.over, stop=annotator.stop)
 
     serve(settings, MODELS, wired)
 

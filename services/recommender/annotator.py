@@ -4,16 +4,14 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.events.legend import Analysis, Assertion
 from shared.events.recommendation import Match
 from shared.vocabulary.artefact import Concept
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(NamedTuple):
     """A mention of a concept: 0-based, half open, in code points of the text as given.
 
     `text` is what stands there, `name` the vocabulary's name that was found (of an abbreviation, the long form's),

@@ -5,20 +5,20 @@ are likely enough (`scoring`); of these, in each ontology, the longest of those 
 ontologies stay. An abbreviation that the legend defines means what its long form means, wherever it stands.
 """
 
-import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from services.recommender.annotator import Annotation
+from services.recommender.no_names import no_names
 from services.recommender.profiles import TAGGING, Profile
 from services.recommender.scoring import besides, features, preferred, probability, weights
-from services.recommender.stretches import Stretches
 from services.recommender.surroundings import Surroundings
+from shared.batches import in_parts
 from shared.events.legend import Abbreviation, Analysis
 from shared.events.recommendation import Match
 from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
+from shared.vocabulary.matcher import Hit
 from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
 from shared.vocabulary.words import cased, words
 
@@ -28,14 +28,8 @@ VERSION = "2"  # raise it when the same text and vocabularies give other annotat
 ABBREVIATED: Final = 0.95
 
 
-# Of figures, not of what they show: nothing within these is a name. A capital form with a number behind a hyphen is a
-# gene's or a product's ("PGC-1", "SB-431542"), not what the form alone abbreviates.
-_NO_NAME: Final = re.compile(
-    r"(?i:\bscale[\s-]+bars?\b|\b(?:control|treatment|age|experimental|study|patient)[\s-]groups?\b"
-    r"|\b(?:original|final)\s+magnifications?\b)|\b[A-Z]{2,5}(?=-\d)"
-    r"|(?i:\b(?:double|single)[\s-](?:mutant|knockout|knock-out|transgenic|heterozygo\w+|homozygo\w+|label\w*|stain\w*"
-    r"|immuno\w+|positive|headed|arrow\w*|asterisk\w*|blind\w*|tagged|copy|cells?)\b)",
-)
+_TOGETHER: Final = 50_000  # code points of the texts that are matched together: what that needs then fits a cache
+_MOST_SENSES: Final = 200_000
 
 
 class _Sense(NamedTuple):
@@ -45,18 +39,25 @@ class _Sense(NamedTuple):
     name: str
     scope: str
     rule: str
+    match: Match
     score: float
 
 
-class _Mention(NamedTuple):
-    start: int
-    end: int
-    concept: Concept
-    name: str
-    scope: str
-    rule: str
-    score: float
-    abbreviated: bool = False
+_Mention = tuple[int, int, _Sense]  # start, end
+
+
+class _Senses(dict[tuple[int, str], tuple[_Sense, ...]]):
+    """What a key means where a text says it so, remembered: texts repeat their names. Bounded."""
+
+    def __init__(self, weigh: Callable[[int, str], tuple[_Sense, ...]]) -> None:
+        super().__init__()
+        self._weigh = weigh
+
+    def __missing__(self, said: tuple[int, str]) -> tuple[_Sense, ...]:
+        if len(self) >= _MOST_SENSES:
+            self.clear()
+        found = self[said] = self._weigh(*said)
+        return found
 
 
 class LocalAnnotator:
@@ -68,45 +69,54 @@ class LocalAnnotator:
         """`by` are the weights of the scorer, of `weights.json` where none are given."""
         self._vocabularies = vocabularies
         self._profile = profile
-        self._weights = weights("learned") if by is None else by
-        self._senses = lru_cache(maxsize=100_000)(self._weigh)
+        self._weights = weights(profile.name) if by is None else by
+        self._senses = _Senses(self._weigh)
 
     @property
     def version(self) -> str:
         return f"local-{VERSION}-{self._profile.name}+{self._vocabularies.identity[:12]}"
 
     def annotate(self, analyses: Sequence[Analysis]) -> list[list[Annotation]]:
-        return [self._annotate(analysis) for analysis in analyses]
+        return [
+            self._annotations(analysis, hits)
+            for together in in_parts(analyses, _TOGETHER, lambda analysis: len(analysis.text))
+            for analysis, hits in zip(
+                together, self._vocabularies.hits([analysis.text for analysis in together]), strict=True
+            )
+        ]
 
-    def _annotate(self, analysis: Analysis) -> list[Annotation]:
+    def _annotations(self, analysis: Analysis, hits: Sequence[Hit]) -> list[Annotation]:
         text = analysis.text
-        mentions = _longest(self._likely(text))
-        mentions = _longest(_expanded(mentions, text, analysis.abbreviations))
+        mentions = _longest(self._likely(text, hits))
+        if analysis.abbreviations:
+            mentions = _expanded(mentions, text, analysis.abbreviations)
+        mentions.sort(key=_place)
         around = Surroundings(analysis)
         return [
             Annotation(
-                start=one.start,
-                end=one.end,
-                text=text[one.start : one.end],
-                concept=one.concept,
-                match=_match(one),
-                name=one.name,
-                scope=one.scope,
-                score=one.score,
-                assertion=around.assertion(one.start, one.end),
-                panels=around.panels(one.start, one.end),
-                rule=one.rule,
+                start,
+                end,
+                text[start:end],
+                sense.concept,
+                sense.match,
+                sense.name,
+                sense.scope,
+                sense.score,
+                around.assertion(start, end),
+                around.panels(start, end),
+                rule=sense.rule,
             )
-            for one in sorted(mentions, key=lambda one: (one.start, one.end, one.concept.ontology, one.concept.curie))
+            for start, end, sense in mentions
         ]
 
-    def _likely(self, text: str) -> Iterator[_Mention]:
-        fixed = Stretches[str](("", one.start(), one.end()) for one in _NO_NAME.finditer(text))
-        for start, end, key in self._vocabularies.hits(text):
-            if fixed.around(start, end):
-                continue
-            for concept, name, scope, rule, score in self._senses(key, text[start:end]):
-                yield _Mention(start, end, concept, name, scope, rule, score)
+    def _likely(self, text: str, hits: Sequence[Hit]) -> list[_Mention]:
+        fixed, senses = no_names(text), self._senses
+        found: list[_Mention] = []
+        for start, end, key in hits:
+            meant = senses[key, text[start:end]]
+            if meant and not (fixed and fixed.around(start, end)):
+                found += [(start, end, sense) for sense in meant]
+        return found
 
     def _weigh(self, key: int, surface: str) -> tuple[_Sense, ...]:
         """Of each ontology the likeliest meaning of what was found, if it is likely enough; several that are equally
@@ -139,30 +149,46 @@ class LocalAnnotator:
                 for entry in meant.values():
                     name, scope = self._vocabularies.name(entry.name)
                     concept = self._vocabularies.concept(entry.concept)
-                    senses.append(_Sense(concept, name, scope, RULES[entry.rule], best / len(meant)))
+                    match: Match = "label" if scope == "LABEL" and entry.rule == AS_NAMED else "synonym"
+                    senses.append(_Sense(concept, name, scope, RULES[entry.rule], match, best / len(meant)))
         return tuple(senses)
 
 
-def _longest(mentions: Iterable[_Mention]) -> list[_Mention]:
+def _longest(mentions: list[_Mention]) -> list[_Mention]:
     """Within each ontology, the longest of those that overlap, the first of equals; all at one place."""
     kept: list[_Mention] = []
     spans: dict[str, list[tuple[int, int]]] = {}
-    for one in sorted(mentions, key=lambda one: (one.start - one.end, one.start)):
-        held, span = spans.setdefault(one.concept.ontology, []), (one.start, one.end)
+    mentions.sort(key=_longer_before)
+    for one in mentions:
+        start, end, sense = one
+        ontology, span = sense.concept.ontology, (start, end)
+        held = spans.get(ontology)
+        if held is None:
+            spans[ontology] = [span]
+            kept.append(one)
+            continue
         after = bisect_right(held, span)
         if after and held[after - 1] == span:
             kept.append(one)
-        elif not (after and held[after - 1][1] > one.start) and not (after < len(held) and held[after][0] < one.end):
+        elif not (after and held[after - 1][1] > start) and not (after < len(held) and held[after][0] < end):
             held.insert(after, span)
             kept.append(one)
     return kept
+
+
+def _longer_before(mention: _Mention) -> tuple[int, int]:
+    return mention[0] - mention[1], mention[0]
+
+
+def _place(mention: _Mention) -> tuple[int, int, str, str]:
+    return mention[0], mention[1], mention[2].concept.ontology, mention[2].concept.curie
 
 
 def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbreviation]) -> list[_Mention]:
     """The mentions, with those by short forms. What else a short form may mean, it does not mean in this legend."""
     at: dict[tuple[int, int], list[_Mention]] = {}
     for one in mentions:
-        at.setdefault((one.start, one.end), []).append(one)
+        at.setdefault(one[:2], []).append(one)
     meant = {
         tuple(cased(word.group()) for word in words(abbreviation.short)): long
         for abbreviation in abbreviations
@@ -181,13 +207,8 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
             if long:
                 start, end = spans[i][0], spans[i + len(form) - 1][1]
                 at[start, end] = [
-                    one._replace(start=start, end=end, score=one.score * ABBREVIATED, abbreviated=True) for one in long
+                    (start, end, sense._replace(score=sense.score * ABBREVIATED, match="abbreviation"))
+                    for _, _, sense in long
                 ]
                 break
-    return [one for here in at.values() for one in here]
-
-
-def _match(one: _Mention) -> Match:
-    if one.abbreviated:
-        return "abbreviation"
-    return "label" if one.scope == "LABEL" and one.rule == RULES[AS_NAMED] else "synonym"
+    return _longest([one for here in at.values() for one in here])

@@ -1,7 +1,6 @@
 """Two annotators as one: the local one, and one that texts leave the site for."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from services.recommender.annotator import Annotation, Annotator
@@ -37,14 +36,14 @@ class Merged:
 
 
 def _merged(local: Sequence[Annotation], remote: Sequence[Annotation]) -> list[Annotation]:
-    found = {_key(one): replace(one, found_by=LOCAL) for one in local}
+    found = {_key(one): one._replace(found_by=LOCAL) for one in local}
     for one in remote:
         known = found.get(_key(one))
         if known is None:
             found[_key(one)] = one
         else:
             better = max(known, one, key=lambda each: each.score)
-            found[_key(one)] = replace(better, found_by=(*known.found_by, *one.found_by))
+            found[_key(one)] = better._replace(found_by=(*known.found_by, *one.found_by))
     return sorted(found.values(), key=_key)
 
 

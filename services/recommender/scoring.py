@@ -87,8 +87,8 @@ def _of_other_names(
     found = {"in label": in_label}
     if entry.rule != AS_NAMED:
         found[f"varied {vocabularies.name(entry.name)[1]}"] = 1.0
-    mine = _rank(vocabularies, entry)
-    if any(_rank(vocabularies, rival) < mine for rival in rivals if rival.concept != entry.concept):
+    mine = rank(vocabularies, entry)
+    if any(rank(vocabularies, rival) < mine for rival in rivals if rival.concept != entry.concept):
         found["better rival"] = 1.0
     return found
 
@@ -129,7 +129,7 @@ def besides(found: Mapping[str, float], ontology: str) -> float | None:
     return max((used for other, used in found.items() if other != ontology), default=None)
 
 
-def _rank(vocabularies: Vocabularies, entry: Entry) -> int:
+def rank(vocabularies: Vocabularies, entry: Entry) -> int:
     """The best first: names by scope, then variants by the scope of theirs."""
     scope = SCOPES.index(vocabularies.name(entry.name)[1])
     return scope if entry.rule in (AS_NAMED, CONVENTION) else len(SCOPES) + scope
@@ -141,7 +141,7 @@ def _stems(text: str) -> set[str]:
 
 @cache
 def weights(name: str) -> Mapping[str, float]:
-    """The weights `learned` from annotated legends, or those `stated` by hand from what scopes promise."""
+    """Those learned for a profile, `corpus` or `tagging`, or those `stated` by hand from what scopes promise."""
     table: dict[str, dict[str, float]] = json.loads(
         (files("services.recommender") / "weights.json").read_text(encoding="utf-8")
     )

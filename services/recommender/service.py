@@ -1,20 +1,23 @@
-"""recommender, wired: an annotator over the vocabularies, between two events."""
+"""recommender, wired: an annotator over the vocabularies in use, between two events."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 import structlog
 from starlette.types import ASGIApp
 
-from services.recommender import bioportal_api
+from services.recommender import bioportal_api, vocabularies_api
 from services.recommender.annotator import Annotator
 from services.recommender.answering import outcomes
 from services.recommender.api import router
 from services.recommender.consumers import Maker, ready
+from services.recommender.loading import Library
 from services.recommender.local import LocalAnnotator
 from services.recommender.memory import Remembering
 from services.recommender.model import Generation
+from services.recommender.refreshing import Refreshing
+from services.recommender.vocabularies import SiteVocabularies
 from shared import metrics
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
@@ -29,34 +32,41 @@ from shared.vocabulary.artefact import Vocabularies
 
 CURRENT = "current"
 RETRY_SECONDS = 5.0
+POLL_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 class Recommender:
     """Implements `shared.service.Service`. Vocabularies load in the background (seconds when they are compiled for the
-    first time); until then events wait, and readiness says for what."""
+    first time); until then events wait, and readiness says for what. When another set of vocabularies comes into use,
+    every process loads it beside the old one, then switches."""
 
     name = "recommender"
 
     def __init__(
         self,
         engine: Engine,
-        load: Callable[[], Vocabularies],
+        library: Library,
         over: Callable[[Vocabularies], Annotator],
         stop: Callable[[], None],
     ) -> None:
-        self._load = load
+        self._library = library
         self._over = over
         self._give_up = stop
         self._bus = engine.bus
         self._generations: Collection[Generation] = engine.documents.collection(Generation)
+        self._wanted = asyncio.Event()
+        self._site = SiteVocabularies(engine.documents, engine.blobs, library, wake=self._wanted.set)
+        self._refreshing = Refreshing(engine.bus, self._generations, engine.erasures, self._annotate)
         self._vocabularies: Vocabularies | None = None
         self._annotator: Remembering | None = None
         self._maker: Maker | None = None
-        self._loading: asyncio.Task[None] | None = None
+        self._set: str | None = None  # that is loaded
+        self._tasks: list[asyncio.Task[None]] = []
         self._one_at_a_time = asyncio.Lock()
         routes = router(self._loaded)
+        routes.include_router(vocabularies_api.router(self._site))
         routes.include_router(bioportal_api.router(self._loaded))
         self.app: ASGIApp | None = door(
             "recommender",
@@ -70,26 +80,50 @@ class Recommender:
         )
 
     async def start(self) -> None:
-        self._loading = asyncio.create_task(self._prepare(), name="load vocabularies")
+        self._tasks = [
+            asyncio.create_task(self._again_and_again(self._follow), name="load vocabularies"),
+            asyncio.create_task(self._again_and_again(self._work), name="work on vocabularies"),
+        ]
 
     async def stop(self) -> None:
         self._give_up()
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _prepare(self) -> None:
-        while self._vocabularies is None:
+    async def _again_and_again(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
             try:
-                await self._use(await asyncio.to_thread(self._load))
+                await step()
             except TransientError:
                 log.exception("vocabularies wait")
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 log.exception("vocabularies cannot be loaded")
-                raise
+                if self._vocabularies is None:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+            self._wanted.clear()
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
 
-    async def _use(self, vocabularies: Vocabularies) -> None:
+    async def _follow(self) -> None:
+        """Loads the set that is in use, where it is not the one that is loaded."""
+        wanted = await self._site.current()
+        if wanted != self._set:
+            site = await self._site.prepared(wanted)
+            await self._use(await asyncio.to_thread(self._library.load, site), wanted)
+
+    async def _work(self) -> None:
+        if self._vocabularies is not None:
+            await self._site.work()
+            if self._maker is not None:
+                await self._refreshing.go_on(self._maker)
+
+    async def _use(self, vocabularies: Vocabularies, wanted: str) -> None:
         annotator = self._over(vocabularies)
         generation = await self._generations.update(
             CURRENT,
@@ -97,20 +131,25 @@ class Recommender:
                 old
                 if old.annotator == annotator.version
                 else old.changed(
-                    number=old.number + 1, annotator=annotator.version, vocabularies=vocabularies.versions
+                    number=old.number + 1,
+                    annotator=annotator.version,
+                    vocabularies=vocabularies.versions,
+                    refreshed=old.refreshed if old.number else 1,  # nothing was annotated before the first
                 ),
                 (),
             ),
             initial=Generation(id=CURRENT),
         )
-        self._maker = Maker(generation.number, annotator.version, vocabularies.versions)
-        self._annotator = Remembering(annotator)
-        self._vocabularies = vocabularies
+        async with self._one_at_a_time:
+            self._maker = Maker(generation.number, annotator.version, vocabularies.versions)
+            self._annotator = Remembering(annotator)
+            self._vocabularies = vocabularies
+            self._set = wanted
         log.info("vocabularies loaded", concepts=len(vocabularies), generation=generation.number)
 
     def _loaded(self) -> Vocabularies:
         if self._vocabularies is None:
-            failed = self._loading is not None and self._loading.done()
+            failed = bool(self._tasks) and self._tasks[0].done()
             raise Unavailable(
                 "vocabularies",
                 "The vocabularies could not be loaded." if failed else "The vocabularies are being loaded.",
@@ -120,9 +159,16 @@ class Recommender:
 
     async def _recommend(self, events: Sequence[Event]) -> None:
         self._loaded()
+        if await self._site.current() != self._set:
+            # Another process may have annotated all legends with the newer ones already.
+            self._wanted.set()
+            raise Unavailable("vocabularies", "Newer vocabularies are being loaded.")
+        await self._annotate(cast("Sequence[LegendTokenized]", events))
+
+    async def _annotate(self, causes: Sequence[LegendTokenized]) -> None:
         async with self._one_at_a_time:
             with metrics.ANNOTATOR_SECONDS.time():
-                made = await asyncio.to_thread(self._made, cast("Sequence[LegendTokenized]", events))
+                made = await asyncio.to_thread(self._made, causes)
         await self._bus.publish(made)
         for one in made:
             metrics.LEGENDS_ANNOTATED.labels(one.state).inc()
@@ -142,10 +188,10 @@ class Recommender:
 def build(
     engine: Engine,
     *,
-    load: Callable[[], Vocabularies],
+    library: Library,
     over: Callable[[Vocabularies], Annotator] = LocalAnnotator,
     stop: Callable[[], None] = lambda: None,
 ) -> Recommender:
-    """`load` gives the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them, on
-    the event loop; `stop` makes it give up what it waits for."""
-    return Recommender(engine, load, over, stop)
+    """`library` has the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them,
+    on the event loop; `stop` makes it give up what it waits for."""
+    return Recommender(engine, library, over, stop)

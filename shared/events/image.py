@@ -40,6 +40,11 @@ class Picture(Body):
     height: int
     display: Rendition
     thumbnail: Rendition
+    pages: Annotated[int, Field(description="Pages (of a TIFF) that can be looked at")] = 1
+    frames: Annotated[int, Field(description="Frames (of a DICOM, GIF or WebP) that can be looked at")] = 1
+    windowed: Annotated[bool, Field(description="It has more greys than a screen: a window and level make sense")] = (
+        False
+    )
 
 
 class ImageUploaded(Event):

@@ -17,9 +17,10 @@ from numpy.lib.npyio import NpzFile
 from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES
-from shared.vocabulary.compile import LONGEST_KEY, NO_AXIS, compiler
+from shared.vocabulary.compile import NO_AXIS, compiler
+from shared.vocabulary.matcher import Hit, Matcher
 from shared.vocabulary.source import SCOPES
-from shared.vocabulary.words import cased_key, fold, words
+from shared.vocabulary.words import cased_key
 
 _REMEDY = "Compile it again from its sources."
 
@@ -146,13 +147,13 @@ class Vocabularies:
                 self._curies = Texts(arrays, "curie")
                 self._parents = Groups(arrays, "parent")
                 self._identifiers = Index(arrays, "identifier")
-                self._keys = Index(arrays, "key")
+                self._keys = Groups(arrays, "key")
+                self._matcher = Matcher(arrays)
                 self._words = Index(arrays, "word")
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise Invalid("This is no compiled vocabulary.", remedy=_REMEDY) from error
         self._ontologies = list(self.versions)
-        # Texts repeat their words, and names: bounded caches, safe between threads.
-        self._folded = lru_cache(maxsize=200_000)(self._fold)
+        # Texts repeat their names: bounded caches, safe between threads.
         self.entries = lru_cache(maxsize=50_000)(self._entries)
         self.concept = lru_cache(maxsize=50_000)(self._concept)
 
@@ -177,31 +178,13 @@ class Vocabularies:
             )
         return contents
 
-    def hits(self, text: str) -> Iterator[tuple[int, int, int]]:
-        """(start, end, key) of every key in a text, overlaps included, by start. Time is linear in the text."""
-        spans: list[tuple[int, int]] = []
-        folded: list[str] = []
-        beginnings: list[tuple[int, int]] = []  # where in the folded text a name may begin, and which word that is
-        reached = 0
-        known = self._folded
-        for match in words(text):
-            word, begins = known(match.group())
-            if not word:
-                continue
-            if begins:
-                beginnings.append((reached, len(folded)))
-            folded.append(word)
-            spans.append(match.span())
-            reached += len(word) + 1
-        line = " ".join(folded) + " "
-        prefixes = self._keys.trie.iter_prefixes_with_ids
-        for at, first in beginnings:
-            for found, number in prefixes(line[at : at + LONGEST_KEY]):
-                yield spans[first][0], spans[first + found.count(" ") - 1][1], number
+    def hits(self, texts: Sequence[str]) -> list[list[Hit]]:
+        """Of each text, (start, end, key) of every key in it, overlaps included, by start, then end."""
+        return self._matcher.hits(texts)
 
     def occurrences(self, text: str) -> Iterator[Occurrence]:
         """Every name of every concept in a text, said as it is or otherwise; of one place, those that match there."""
-        for start, end, number in self.hits(text):
+        for start, end, number in self.hits([text])[0]:
             for one in self.entries(number):
                 if not one.said or in_own_case(text[start:end], one.said):
                     yield Occurrence(start, end, one.concept, one.name, one.rule)
@@ -244,10 +227,6 @@ class Vocabularies:
             version=self.versions[ontology],
             axis=AXES[axis] if axis != NO_AXIS else None,
         )
-
-    def _fold(self, word: str) -> tuple[str, bool]:
-        folded = fold(word)
-        return folded, next(iter(self._keys.trie.iterkeys(folded + " ")), None) is not None
 
     def _entries(self, number: int) -> tuple[Entry, ...]:
         return tuple(

@@ -1,7 +1,6 @@
 """Compile vocabularies into one artefact: what `artefact.Vocabularies` loads.
 
-Names go into a trie by their key (`words.key`), so that a text is matched by asking for the names that begin at each of
-its words. Which names match, and how, is decided here:
+Names go into a tree of words by their key (`words.key`, `matcher`). Which names match, and how, is decided here:
 
 - Names without a letter, and names of one or two characters never match; but two capitals do that name an imaging
   modality: those have two letters by convention (DICOM PS3.3 C.7.3.1.1.1: CT, MR, PT).
@@ -31,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import Invalid, TooLarge
-from shared.events.recommendation import Axis
-from shared.vocabulary.axes import AXES, axis_of
+from shared.vocabulary.axes import AXES
+from shared.vocabulary.matcher import packed as matcher_of
 from shared.vocabulary.source import MOST_NAMES, SCOPES, Name, Source, check, digest
 from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, Language, conventions
 from shared.vocabulary.words import key, spoken
@@ -56,7 +55,7 @@ MOST_MEANINGS = 1_000
 _CONNECTING = frozenset({"of", "and", "or", "to", "in", "by", "with", "from", "for", "at", "via", "as", "on"})
 
 _MADE_BY = (
-    *("compile.py", "words.py", "source.py", "variants.py", "axes.json"),
+    *("compile.py", "matcher.py", "words.py", "source.py", "variants.py", "axes.py", "axes.json"),
     *("derivations.tsv", "abbreviations.tsv", "conventions.tsv"),
 )
 
@@ -124,11 +123,12 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
         concepts: dict[str, list[Name]] = {}
         for name in source.names:
             concepts.setdefault(name.id, []).append(name)
+        axis_of = source.placing()
         index = {identifier: len(curies) + i for i, identifier in enumerate(concepts)}
         parents += sorted({(index[a], index[b]) for a, b in source.parents if a in index and b in index and a != b})
         for identifier, names in concepts.items():
             names.sort(key=_rank)
-            axis: Axis | None = names[0].axis or axis_of(source.name, identifier)
+            axis = axis_of(identifier, names[0].axis)
             first_names.append(len(texts))
             axes.append(AXES.index(axis) if axis else NO_AXIS)
             belongs.append(number)
@@ -267,13 +267,15 @@ class _Entries:
         self._said.append(0 if said is None else len(self._texts))
 
     def packed(self) -> dict[str, npt.NDArray[np.generic]]:
+        matcher, numbers = matcher_of(self._keys)
         return {
+            **matcher,
             "entry_name": np.array(self._name, np.uint32),
             "entry_rule": np.array(self._rule, np.uint8),
             "entry_zipf": np.array(self._zipf, np.float16),
             "entry_said": np.array(self._said, np.uint32),
             **_texts("said", self._texts),
-            **_index("key", ((normal, i) for i, normal in enumerate(self._keys))),
+            **_grouped("key", numbers, range(len(numbers)), len(set(self._keys))),
         }
 
 
@@ -303,9 +305,11 @@ def _index(name: str, rows: Iterable[tuple[str, int]]) -> dict[str, npt.NDArray[
     }
 
 
-def _grouped(name: str, groups: Sequence[int], values: Sequence[int], count: int) -> dict[str, npt.NDArray[np.generic]]:
+def _grouped(
+    name: str, groups: Sequence[int] | npt.NDArray[np.int64], values: Sequence[int], count: int
+) -> dict[str, npt.NDArray[np.generic]]:
     """Values by group: those of group g stand in `NAME_values[NAME_start[g]:NAME_start[g + 1]]`, in their order."""
-    of_value = np.array(groups, np.int64)
+    of_value = np.asarray(groups, np.int64)
     counts = np.bincount(of_value, minlength=count)
     return {
         f"{name}_start": np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),

@@ -10,7 +10,7 @@ import io
 import lzma
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 from shared.errors import Invalid, NotFound, TooLarge
 from shared.events.recommendation import Axis
-from shared.vocabulary.axes import AXES
+from shared.vocabulary.axes import AXES, AxisTable, default_table
 
 SCOPES = ("LABEL", "EXACT", "SYNONYM", "NARROW", "RELATED", "BROAD")  # the best first
 
@@ -53,6 +53,12 @@ class Source:
     names: list[Name]
     parents: list[tuple[str, str]] = field(default_factory=list)  # (id, id of its parent)
     iri_prefix: Mapping[str, str] = field(default_factory=dict)  # "GO:" to "http://purl.obolibrary.org/obo/GO_"
+    types: list[tuple[str, str]] = field(default_factory=list)  # (id, semantic type)
+    table: AxisTable = field(default_factory=default_table)
+
+    def placing(self) -> Callable[[str, Axis | None], Axis | None]:
+        """See `AxisTable.placing`."""
+        return self.table.placing(self.name, self.types, self.parents)
 
 
 def digest(*paths: Path) -> str:
@@ -75,8 +81,9 @@ def read(
     parents: Path | None = None,
     axis: Axis | None = None,
     iri_prefix: Mapping[str, str] | None = None,
+    table: AxisTable | None = None,
 ) -> Source:
-    """Read a vocabulary. `axis` holds for concepts whose own row names none.
+    """Read a vocabulary. `axis` holds for concepts whose own row names none; `table` (the default one) places others.
 
     Without a `version`, the file's hash is it.
 
@@ -91,6 +98,7 @@ def read(
         names=list(_names(path, axis)),
         parents=list(_parents(parents)) if parents else [],
         iri_prefix=dict(iri_prefix or {}),
+        table=default_table() if table is None else table,
     )
 
 
@@ -179,7 +187,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]
     """Rows after the header, each with its line number; the header must begin with `columns`."""
     line, size = 0, 0
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             for raw in iter(lambda: file.readline(LONGEST_LINE), b""):
                 line, size = line + 1, size + len(raw)
                 if size > MOST_BYTES or line > MOST_NAMES:
@@ -206,7 +214,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]
         raise Invalid(f"{path} is empty.", remedy=_REMEDY)
 
 
-def _opened(path: Path) -> gzip.GzipFile | BinaryIO:
+def opened(path: Path) -> gzip.GzipFile | BinaryIO:
     with path.open("rb") as file:
         magic = file.read(6)
     if magic.startswith(b"\x1f\x8b"):

@@ -12,13 +12,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-_GREEK = "\u0391-\u03c9\u00b5"
+GREEK = "\u0391-\u03c9\u00b5"
 # Combining marks, zero-width characters and the soft hyphen belong to the word that they stand in.
-_MARKS = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
+MARKS = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
 _WORD = re.compile(
-    rf"[^\W_{_GREEK}]+(?:[{_MARKS}]+[^\W_{_GREEK}]*)*(?:['’]s(?!\w))?"
-    rf"|[{_GREEK}][{_MARKS}]*"
-    rf"|[^\w\s\-\u2010-\u2015\u2212{_MARKS}]"
+    rf"[^\W_{GREEK}]+(?:[{MARKS}]+[^\W_{GREEK}]*)*(?:['’]s(?!\w))?"
+    rf"|[{GREEK}][{MARKS}]*"
+    rf"|[^\w\s\-\u2010-\u2015\u2212{MARKS}]"
 )
 
 # Plurals of English, then of Latin and Greek, as school grammars list them: an ending, what stands for it, and the

@@ -31,7 +31,7 @@ from tests.support.faults import Fault, Faulty, faulty
 from tests.support.people import until
 from tests.support.portal import portal_serving
 from tests.support.system import KEY
-from tests.support.vocabularies import vocabularies
+from tests.support.vocabularies import Given, vocabularies
 
 OURS = vocabularies(CL=[("CL:1", "neuron", "LABEL")], UBERON=[("UBERON:2", "femur", "LABEL", "anatomy")])
 
@@ -222,7 +222,10 @@ async def recommending(folder: Path, server: Faulty, **fields: Any) -> AsyncIter
     )
     async with embedded(folder, MODELS) as engine:
         choice = chosen(settings, engine)
-        services = [nlp.build(engine), recommender.build(engine, load=lambda: OURS, over=choice.over, stop=choice.stop)]
+        services = [
+            nlp.build(engine),
+            recommender.build(engine, library=Given(OURS), over=choice.over, stop=choice.stop),
+        ]
         for service in services:
             for subscription in service.subscriptions:
                 engine.bus.subscribe(subscription)

@@ -21,7 +21,7 @@ from shared.http import Hop
 from shared.vocabulary.artefact import Vocabularies
 from tests.support.builders import image_deleted, image_uploaded, legend_tokenized
 from tests.support.embedded import embedded
-from tests.support.vocabularies import vocabularies
+from tests.support.vocabularies import Given, vocabularies
 
 RETINA = ("UBERON:0000966", "retina", "LABEL", "anatomy")
 HIPPOCAMPUS = ("UBERON:0001954", "hippocampus", "LABEL", "anatomy")
@@ -30,7 +30,7 @@ HIPPOCAMPUS = ("UBERON:0001954", "hippocampus", "LABEL", "anatomy")
 @asynccontextmanager
 async def running(folder: Path, load: Callable[[], Vocabularies]) -> AsyncIterator[Engine]:
     async with embedded(folder, MODELS) as engine:
-        services = [nlp.build(engine), recommender.build(engine, load=load)]
+        services = [nlp.build(engine), recommender.build(engine, library=Given(load))]
         for service in services:
             for subscription in service.subscriptions:
                 engine.bus.subscribe(subscription)
@@ -167,7 +167,7 @@ async def test_what_is_remembered_of_texts_goes_with_an_erased_figure(
 
 async def test_concepts_are_found_by_name_and_identifier(tmp_path: Path, load: Callable[[], Vocabularies]) -> None:
     async with embedded(tmp_path, MODELS) as engine:
-        service = recommender.build(engine, load=load)
+        service = recommender.build(engine, library=Given(load))
         hop = Hop("recommender", app=service.app)
         token = engine.signer.token(Caller("ada", {"default": frozenset({"annotator"})}), "recommender")
         early = await hop.request("GET", "/api/v1/concepts", token=token, params={"q": "hippoc"})

@@ -25,7 +25,7 @@ from shared.http import Hop
 from shared.service import Service
 from tests.support.embedded import embedded
 from tests.support.people import ANNOTATOR, PASSWORD, REVIEWER, hired
-from tests.support.vocabularies import vocabularies
+from tests.support.vocabularies import Given, vocabularies
 from tests.support.work import AGAIN, Work
 
 KEY: Final = "a key of this test"
@@ -42,7 +42,7 @@ def composed(engine: Engine) -> list[Service]:
     behind: list[Service] = [
         services.ingest.service.build(engine, workers=1),
         services.nlp.service.build(engine),
-        services.recommender.service.build(engine, load=lambda: WORDS),
+        services.recommender.service.build(engine, library=Given(WORDS)),
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]

@@ -1,7 +1,10 @@
 """Small vocabularies for tests, compiled in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from services.recommender.loading import Library, Site
+from shared.settings import Settings
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.compile import compile_sources
 from shared.vocabulary.source import Name, Source
@@ -20,6 +23,20 @@ def source(name: str, rows: Rows, *, parents: Sequence[tuple[str, str]] = ()) ->
         parents=list(parents),
         iri_prefix=PREFIXES,
     )
+
+
+class Given(Library):
+    """A library with nothing but these; it cannot compile others."""
+
+    def __init__(self, made: Vocabularies | Callable[[], Vocabularies]) -> None:
+        super().__init__(Settings(cache=Path("/nowhere")))
+        self._made = made
+
+    def artefact(self, site: Site) -> Path:
+        return Path(__file__)  # something that is there
+
+    def load(self, site: Site) -> Vocabularies:
+        return self._made if isinstance(self._made, Vocabularies) else self._made()
 
 
 def vocabularies(**ontologies: Rows) -> Vocabularies:

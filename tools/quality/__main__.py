@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from services.recommender.local import LocalAnnotator
-from services.recommender.profiles import CORPUS, Profile
+from services.recommender.profiles import CORPUS, TAGGING, Profile
 from services.recommender.scoring import weights
 from shared.vocabulary.artefact import Vocabularies
 from tools.quality.baseline import Baseline
@@ -25,6 +25,7 @@ from tools.quality.measures import (
     micro,
     saved,
 )
+from tools.quality.phrases import in_use, judged
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "quality.md"
 KEYSTROKES: Final = (3, 6, 10)
@@ -160,6 +161,28 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.most_common(LISTED))
 
 
+def of_axes() -> str:
+    """Our own phrases, as the profile for people answers them with the default vocabularies."""
+    answers = judged(LocalAnnotator(in_use(), TAGGING))
+    rows = []
+    for axis in sorted({phrase.axis for phrase, _ in answers}):
+        cells = []
+        for unseen in (False, True):
+            for wanted in (True, False):
+                met = [
+                    ok
+                    for phrase, ok in answers
+                    if (phrase.axis, phrase.unseen, phrase.wanted) == (axis, unseen, wanted)
+                ]
+                cells.append(f"{sum(met)} of {len(met)}")
+        rows.append([axis, *cells])
+    head = ["axis", "seen: must be found", "must not", "**unseen**: must be found", "must not"]
+    seen = [(phrase, ok) for phrase, ok in answers if not phrase.unseen and not ok]
+    missed = ", ".join(f"“{phrase.words}”" for phrase, _ in seen if phrase.wanted)
+    wrong = ", ".join(f"“{phrase.text}”" for phrase, _ in seen if not phrase.wanted)
+    return table(head, rows) + f"\n\nOf the seen half, not found: {missed}. Found wrongly: {wrong}"
+
+
 def main() -> None:
     data, loaded = corpus(), vocabularies()
     baseline = Baseline(loaded)
@@ -180,6 +203,7 @@ def main() -> None:
         ),
         "effort": effort(data, loaded),
         "calibration": calibration(data, loaded),
+        "axes": of_axes(),
         "errors": "\n\n".join(errors(data, loaded, found)),
     }
     page = PAGE.read_text(encoding="utf-8")

@@ -1,11 +1,14 @@
 """Fit the scorer's weights to the development articles: `python -m tools.quality.fit` writes `weights.json`.
 
+`corpus` learns from these alone, `tagging` also from the seen half of our own phrases (`phrases.py`), whose axes the
+corpus hardly covers.
+
 Ridge-penalised logistic regression by Newton's method. An example is a name at a place, of one ontology; it is right if
 the corpus has exactly this concept there. What stands inside a longer right one is no example: the longer one wins.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 import services.recommender
-from services.recommender.scoring import Features, besides, features, preferred, weights
+from services.recommender.scoring import Features, besides, features, preferred, rank, weights
 from shared.vocabulary.artefact import Entry, Vocabularies, in_own_case
+from shared.vocabulary.variants import AS_NAMED
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, corpus, vocabularies
+from tools.quality.phrases import Phrase, in_use, phrases
 
+OF_PHRASES: Final = 3  # times that an example of a phrase counts
 PENALTY: Final = 8.0  # of 1 to 12 the best in five-fold cross-validation by article
 STEPS: Final = 25
 
@@ -30,7 +36,7 @@ def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> I
             ontology: {(c, spans[0]) for _, c, spans in legend.gold[ontology] if len(spans) == 1}
             for ontology in ONTOLOGIES
         }
-        hits = list(loaded.hits(text))
+        hits = loaded.hits([text])[0]
         for start, end, key in hits:
             by_ontology: dict[str, list[Entry]] = {}
             for entry in loaded.entries(key):
@@ -47,6 +53,29 @@ def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> I
                             loaded, entry, rivals, text[start:end], elsewhere=besides(preferring, ontology)
                         )
                         yield found, (curie, (start, end)) in right[ontology]
+
+
+def of_phrases(loaded: Vocabularies, known: Iterable[Phrase]) -> Iterator[Example]:
+    """Of a wanted phrase the best name of its axis at exactly these words, of another all names that touch them."""
+    for phrase in known:
+        for start, end, key in loaded.hits(phrase.text):
+            touches = start < phrase.end and phrase.start < end
+            if not touches or (phrase.wanted and (start, end) != (phrase.start, phrase.end)):
+                continue
+            by_ontology: dict[str, list[Entry]] = {}
+            for entry in loaded.entries(key):
+                concept = loaded.concept(entry.concept)
+                if not entry.said or in_own_case(phrase.text[start:end], entry.said):
+                    by_ontology.setdefault(concept.ontology, []).append(entry)
+            preferring = preferred(loaded, loaded.entries(key))
+            for ontology, rivals in by_ontology.items():
+                on_axis = [entry for entry in rivals if loaded.concept(entry.concept).axis == phrase.axis]
+                if phrase.wanted:
+                    on_axis = sorted(on_axis, key=lambda entry: (entry.rule != AS_NAMED, rank(loaded, entry)))[:1]
+                for entry in on_axis:
+                    surface = phrase.text[start:end]
+                    found = features(loaded, entry, rivals, surface, elsewhere=besides(preferring, ontology))
+                    yield found, phrase.wanted
 
 
 def fit(given: Sequence[Example], penalty: float = PENALTY) -> Mapping[str, float]:
@@ -68,9 +97,12 @@ def fit(given: Sequence[Example], penalty: float = PENALTY) -> Mapping[str, floa
 
 def main() -> None:
     data = corpus()
-    learned = fit(list(examples(vocabularies(), data, data.development)))
+    legends = list(examples(vocabularies(), data, data.development))
+    own = list(of_phrases(in_use(), (phrase for phrase in phrases() if not phrase.unseen)))
+    learned = {"corpus": fit(legends), "tagging": fit(legends + own * OF_PHRASES)}
     path = Path(services.recommender.__file__ or "").parent / "weights.json"
-    path.write_text(json.dumps({"stated": dict(weights("stated")), "learned": dict(learned)}, indent=1) + "\n")
+    table = {"stated": dict(weights("stated")), **{name: dict(by) for name, by in learned.items()}}
+    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Doors that pass on: each route of the table goes to its service, with a signed token of who asks."""
+"""Doors that pass on: each route of the table goes to its service, with a signed token of who asks, or with the grant
+in its path."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
@@ -15,8 +16,8 @@ from shared.errors import NotFound
 from shared.grants import Signer
 from shared.http import Hop
 
-SENT_ON: Final = ("if-match", "content-type", "accept")
-SENT_BACK: Final = ("content-type", "etag", "location", "retry-after")
+SENT_ON: Final = ("if-match", "if-none-match", "content-type", "accept")
+SENT_BACK: Final = ("content-type", "etag", "location", "retry-after", "cache-control")
 
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
@@ -26,8 +27,8 @@ def router(hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> APIRouter:
     routes = APIRouter()
     for route in ROUTES:
         if hop := hops.get(route.service):
-            endpoint = _endpoint(route, hop, signer)
-            if route.method not in SAFE and not route.daily:
+            endpoint = _granted(route, hop) if route.granted else _endpoint(route, hop, signer)
+            if not (route.granted or route.daily or route.method in SAFE):
                 endpoint = _recorded(route, endpoint, audit)
             routes.add_api_route(route.path, endpoint, methods=[route.method], include_in_schema=False)
     return routes
@@ -35,16 +36,14 @@ def router(hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> APIRouter:
 
 def _endpoint(route: Route, hop: Hop, signer: Signer) -> Endpoint:
     async def pass_on(request: Request, person: PersonDep) -> Response:
-        answer = await hop.request(
-            route.method,
-            _path(route, request.path_params),
-            token=signer.token(person.caller, hop.service),
-            params=request.query_params.multi_items(),
-            headers={name: value for name in SENT_ON if (value := request.headers.get(name)) is not None},
-            content=await request.body(),
-            seconds=route.seconds,
-        )
-        return passed_back(answer)
+        return await _passed(route, hop, request, signer.token(person.caller, hop.service))
+
+    return pass_on
+
+
+def _granted(route: Route, hop: Hop) -> Endpoint:
+    async def pass_on(request: Request) -> Response:
+        return await _passed(route, hop, request, "")
 
     return pass_on
 
@@ -63,6 +62,19 @@ def _recorded(route: Route, endpoint: Endpoint, audit: Audit) -> Endpoint:
         return answer
 
     return pass_on
+
+
+async def _passed(route: Route, hop: Hop, request: Request, token: str) -> Response:
+    answer = await hop.request(
+        route.method,
+        _path(route, request.path_params),
+        token=token,
+        params=request.query_params.multi_items(),
+        headers={name: value for name in SENT_ON if (value := request.headers.get(name)) is not None},
+        content=await request.body(),
+        seconds=route.seconds,
+    )
+    return passed_back(answer)
 
 
 def passed_back(answer: httpx.Response) -> Response:

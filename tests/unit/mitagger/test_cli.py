@@ -18,7 +18,9 @@ from shared.errors import Invalid
 
 DOCS = Path(__file__).parents[3] / "docs" / "command-line.md"
 WANTED = {
-    "serve", "demo", "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup", "events tail",
+    "serve", "demo", "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup",
+    "vocabulary import", "vocabulary versions", "vocabulary activate", "vocabulary deactivate", "vocabulary rollback",
+    "vocabulary diff", "vocabulary delete", "events tail",
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
 }  # fmt: skip

@@ -6,10 +6,11 @@ import pytest
 import pyvips
 
 from mitagger.sample import sample
-from services.ingest.archive import Folder, rows
+from services.ingest.archive import rows
 from services.ingest.manifest import Row
 from services.ingest.rendered import Rendered
 from services.ingest.renditions import render
+from shared.archive import Folder
 from shared.errors import Unavailable
 
 

@@ -52,6 +52,11 @@ def echo(name: str, engine: Engine) -> Echo:
         caller.require("system.write")
         return {"republished": len(body["topics"])}
 
+    @routes.get("/api/v1/views/{path:path}")
+    async def granted(request: Request, response: Response) -> dict[str, Any]:
+        response.headers["Cache-Control"] = "private"
+        return {"service": name, "path": request.url.path, "token": request.headers.get("authorization")}
+
     @routes.api_route("/{path:path}", methods=["GET", "POST", "PATCH", "DELETE"])
     async def anything(request: Request, caller: CallerDep, version: IfMatch, response: Response) -> dict[str, Any]:
         response.headers["ETag"] = '"7"'

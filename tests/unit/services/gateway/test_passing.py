@@ -1,5 +1,6 @@
 """What the gateway passes on, and what it does not."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -61,10 +62,12 @@ async def test_what_is_no_upload_is_read_no_further_than_its_bound(installation:
     assert taken <= MAX_JSON_BYTES + 100_000
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if not one.granted], ids=lambda route: f"{route.method} {route.path}"
+)
 async def test_every_route_reaches_its_service_and_needs_somebody(installation: Installation, route: Route) -> None:
     method, service = route.method, route.service
-    path = route.path.replace("{id}", "f1").replace("{curie}", "GO:0005634")
+    path = re.sub(r"\{\w+\}", "f1", route.path.replace("{curie}", "GO:0005634"))
     async with installation.browser() as stranger:
         assert (await stranger.request(method, path)).status_code == 401
     async with installation.browser(Authorization="Bearer local") as browser:
@@ -72,6 +75,15 @@ async def test_every_route_reaches_its_service_and_needs_somebody(installation: 
     assert answer.status_code == 200
     if path != "/api/v1/search":
         assert (answer.json()["service"], answer.json()["path"]) == (service, path)
+
+
+@pytest.mark.parametrize("route", [one for one in ROUTES if one.granted], ids=lambda route: route.path)
+async def test_a_grant_in_the_path_is_for_the_service_to_check(installation: Installation, route: Route) -> None:
+    path = re.sub(r"\{\w+\}", "f1", route.path)
+    async with installation.browser() as stranger:
+        answer = await stranger.get(path)
+    assert answer.json() == {"service": route.service, "path": path, "token": None}
+    assert answer.headers["cache-control"] == "private"
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,9 @@ def test_a_mask_with_a_little_in_it_shows_that() -> None:
 
 def test_colours_that_fill_their_range_are_a_photograph_and_those_of_a_camera_are_none() -> None:
     full = (np.dstack([RAMP] * 3) * 65535).astype(np.uint16)
-    seen = photograph(full)
-    assert seen is not None
-    assert np.array_equal(seen, full >> 8)
+    tone = photograph(full)
+    assert tone is not None
+    assert np.array_equal(tone.shown(full), full >> 8)
     assert photograph(full >> 4) is None
 
 

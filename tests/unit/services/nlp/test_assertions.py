@@ -5,13 +5,13 @@ from importlib.resources import files
 
 import pytest
 
-from services.nlp.assertions import scopes
+from services.nlp.assertions import cues, scopes
 from services.nlp.sentences import sentences
-from services.nlp.tokens import tokens
+from services.nlp.tokens import tokens, tokens_of
 
 
 def asserted(text: str, borders: tuple[int, ...] = ()) -> list[tuple[str, str]]:
-    found = scopes(text, tokens(text), sentences(text), borders)
+    found = scopes(text, tokens_of([text], cues())[0], sentences(text), borders)
     return [(scope.assertion, text[scope.start : scope.end]) for scope in found]
 
 

@@ -19,7 +19,7 @@ def analysis(text: str, kind: LegendKind = "legend", language: str | None = "en"
 
 
 def test_mentions_of_one_concept_are_one_recommendation_with_their_spans() -> None:
-    [made] = recommend("f", [MENTION, replace(MENTION, start=20, end=26, text="neuron")])
+    [made] = recommend("f", [MENTION, MENTION._replace(start=20, end=26, text="neuron")])
     assert [(span.start, span.end, span.text) for span in made.spans] == [(3, 10, "neurons"), (20, 26, "neuron")]
     assert (made.iri, made.curie, made.label, made.ontology) == ("http://x/CL_1", "CL:1", "neuron", "CL")
     assert (made.axis, made.match, made.vocabulary_version) == ("anatomy", "label", "2026")
@@ -34,39 +34,39 @@ def test_mentions_of_one_concept_are_one_recommendation_with_their_spans() -> No
     ],
 )
 def test_why_says_by_which_rule_a_name_was_found(rule: str, why: str) -> None:
-    [made] = recommend("f", [replace(MENTION, text="neuronal", match="synonym", rule=rule)])
+    [made] = recommend("f", [MENTION._replace(text="neuronal", match="synonym", rule=rule)])
     assert made.why == why
 
 
 def test_one_concept_present_and_absent_is_two_recommendations() -> None:
-    made = recommend("f", [MENTION, replace(MENTION, assertion="absent")])
+    made = recommend("f", [MENTION, MENTION._replace(assertion="absent")])
     assert sorted(one.assertion for one in made) == ["absent", "present"]
     assert len({one.id for one in made}) == 2
 
 
 def test_ids_depend_on_figure_concept_and_assertion_alone() -> None:
     [one] = recommend("f", [MENTION])
-    [moved] = recommend("f", [replace(MENTION, start=90, end=97, score=0.5)])
+    [moved] = recommend("f", [MENTION._replace(start=90, end=97, score=0.5)])
     [elsewhere] = recommend("g", [MENTION])
     assert one.id == moved.id != elsewhere.id
 
 
 def test_different_names_add_up_and_repetition_does_not() -> None:
-    [once] = recommend("f", [replace(MENTION, score=0.8)])
-    [twice] = recommend("f", [replace(MENTION, score=0.8)] * 2)
-    [both] = recommend("f", [replace(MENTION, score=0.8), replace(MENTION, name="nerve cell", score=0.5)])
+    [once] = recommend("f", [MENTION._replace(score=0.8)])
+    [twice] = recommend("f", [MENTION._replace(score=0.8)] * 2)
+    [both] = recommend("f", [MENTION._replace(score=0.8), MENTION._replace(name="nerve cell", score=0.5)])
     assert once.score == twice.score == 0.8
     assert both.score == pytest.approx(0.9)
 
 
 def test_the_best_come_first_then_the_first_mentioned() -> None:
-    weak = replace(MENTION, start=0, end=2, concept=replace(NEURON, curie="CL:2"), score=0.5)
-    late = replace(MENTION, start=50, end=57, concept=replace(NEURON, curie="CL:3"))
+    weak = MENTION._replace(start=0, end=2, concept=replace(NEURON, curie="CL:2"), score=0.5)
+    late = MENTION._replace(start=50, end=57, concept=replace(NEURON, curie="CL:3"))
     assert [one.curie for one in recommend("f", [weak, late, MENTION])] == ["CL:1", "CL:3", "CL:2"]
 
 
 def test_panels_are_collected_until_a_mention_concerns_the_whole_figure() -> None:
-    in_panels = [replace(MENTION, panels=("B",)), replace(MENTION, panels=("A", "B"))]
+    in_panels = [MENTION._replace(panels=("B",)), MENTION._replace(panels=("A", "B"))]
     [made] = recommend("f", in_panels)
     assert made.panels == ["B", "A"]
     [whole] = recommend("f", [*in_panels, MENTION])
@@ -74,14 +74,14 @@ def test_panels_are_collected_until_a_mention_concerns_the_whole_figure() -> Non
 
 
 def test_concepts_without_an_axis_are_left_out() -> None:
-    assert recommend("f", [replace(MENTION, concept=replace(NEURON, axis=None))]) == []
+    assert recommend("f", [MENTION._replace(concept=replace(NEURON, axis=None))]) == []
 
 
 def test_spans_and_size_are_bounded_and_the_weakest_go() -> None:
-    [made] = recommend("f", [replace(MENTION, start=i, end=i + 1, text="x") for i in range(MOST_SPANS + 1)])
+    [made] = recommend("f", [MENTION._replace(start=i, end=i + 1, text="x") for i in range(MOST_SPANS + 1)])
     assert len(made.spans) == MOST_SPANS
     many = [
-        replace(MENTION, concept=replace(NEURON, curie=f"CL:{i}", label="x" * 3_000), score=i / 2_000)
+        MENTION._replace(concept=replace(NEURON, curie=f"CL:{i}", label="x" * 3_000), score=i / 2_000)
         for i in range(1_000)
     ]
     kept = recommend("f", many)
