@@ -1,17 +1,22 @@
 """`mitagger annotate`: a stream of legends in, a stream of records out, in the same order. No server, flat memory."""
 
 import json
-from collections.abc import Collection, Iterator
-from typing import IO, TypedDict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from io import BufferedIOBase
+from typing import Final, TypedDict
 
-from services.nlp.analysis import analyse
+import orjson
+
+from mitagger.blocks import LONGEST_LINE, blocks
+from services.nlp.analysis import Text, analyses
 from services.recommender.annotator import Annotation, Annotator
 from shared.errors import Invalid, MitaggerError, TooLarge
 from shared.events.legend import Assertion
 from shared.events.recommendation import Axis, Match
 
-LONGEST_LINE = 8 * 1024**2  # bytes
-LONGEST_TEXT = 1_000_000  # code points
+LONGEST_TEXT: Final = 1_000_000  # code points
+_INTEGERS: Final = range(-(2**63), 2**64)  # what JSON libraries read everywhere
 
 
 class Mention(TypedDict):
@@ -43,25 +48,49 @@ class Annotated(TypedDict, total=False):
     error: str
 
 
-def annotate(
-    stream: IO[bytes],
-    annotator: Annotator,
-    *,
-    axes: Collection[str] = (),
-    ontologies: Collection[str] = (),
-) -> Iterator[Annotated]:
-    """One record for each line of `stream` that is not blank.
+@dataclass(frozen=True)
+class Narrowed:
+    """What is written: all, or of these axes and ontologies only."""
+
+    axes: Collection[str] = ()
+    ontologies: Collection[str] = ()
+
+    def keeps(self, one: Annotation) -> bool:
+        return (not self.axes or one.concept.axis in self.axes) and (
+            not self.ontologies or one.concept.ontology in self.ontologies
+        )
+
+
+def annotate(stream: BufferedIOBase, annotator: Annotator, narrowed: Narrowed = Narrowed()) -> Iterator[Annotated]:
+    """One record for each line of `stream` that is not blank, as soon as the line is there.
 
     Lines are JSON objects with `id` and `text` if the first one begins with "{", else legends whose id is the number of
-    their line. `axes` and `ontologies` narrow what is written. A line that cannot be annotated gives a record with
-    `error`, and the others go on.
+    their line. A line that cannot be annotated gives a record with `error`, and the others go on.
     """
     structured: bool | None = None
-    for number, line in enumerate(_lines(stream), start=1):
+    for block in blocks(stream.read1):
+        structured = is_structured(block.lines) if structured is None else structured
+        yield from records(block.lines, block.first, annotator, structured=bool(structured), narrowed=narrowed)
+
+
+def is_structured(lines: Sequence[bytes]) -> bool | None:
+    """Whether lines are JSON, by the first one that is not blank; None where all are."""
+    for line in lines:
+        if line.strip():
+            return line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{")
+    return None
+
+
+def records(
+    lines: Sequence[bytes], first: int, annotator: Annotator, *, structured: bool, narrowed: Narrowed
+) -> list[Annotated]:
+    """The records of lines, the first of which has the number `first`."""
+    made: list[Annotated] = []
+    texts: list[Text] = []
+    places: list[int] = []
+    for number, line in enumerate(lines, start=first):
         if not line.strip():
             continue
-        if structured is None:
-            structured = line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{")
         identifier: str | int | None = None if structured else str(number)
         try:
             text = _text(line)
@@ -69,27 +98,25 @@ def annotate(
                 identifier, text = _legend(text)
             if len(text) > LONGEST_TEXT:
                 raise TooLarge(f"the legend has {len(text):,} characters; at most {LONGEST_TEXT:,} are annotated.")
-            [found] = annotator.annotate([analyse(text, language="en")])
         except MitaggerError as error:
-            yield {"id": identifier, "error": f"line {number}: {error}"}
+            made.append(failed(identifier, number, error))
             continue
-        yield {
-            "id": identifier,
-            "annotations": [
-                _mention(one)
-                for one in found
-                if (not axes or one.concept.axis in axes) and (not ontologies or one.concept.ontology in ontologies)
-            ],
-        }
+        places.append(len(made))
+        texts.append(Text(text, language="en"))
+        made.append({"id": identifier})
+    for place, found in zip(places, annotator.annotate(analyses(texts)), strict=True):
+        made[place]["annotations"] = [_mention(one) for one in found if narrowed.keeps(one)]
+    return made
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Lines without their ends. Of one that is too long only its beginning, one byte more than is allowed."""
-    while line := stream.readline(LONGEST_LINE + 1):
-        rest = line
-        while rest and not rest.endswith(b"\n") and len(rest) > LONGEST_LINE:
-            rest = stream.readline(LONGEST_LINE + 1)
-        yield line.rstrip(b"\r\n")
+def failed(identifier: str | int | None, number: int, error: MitaggerError) -> Annotated:
+    """The record of a line that cannot be annotated."""
+    return {"id": identifier, "error": f"line {number}: {error}"}
+
+
+def written(record: Annotated) -> bytes:
+    """A record as a line."""
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _text(line: bytes) -> str:
@@ -111,11 +138,22 @@ def _legend(line: str) -> tuple[str | int, str]:
     identifier, text = record.get("id"), record["text"]
     if isinstance(identifier, bool) or not isinstance(identifier, str | int):
         raise Invalid("no id, or one that is neither a string nor a whole number.")
-    if any("\ud800" <= sign <= "\udfff" for sign in text) or (
-        isinstance(identifier, str) and any("\ud800" <= sign <= "\udfff" for sign in identifier)
-    ):
+    if isinstance(identifier, int) and identifier not in _INTEGERS:
+        raise Invalid("the id is a number of more than 64 bits.", remedy="Write it as a string.")
+    if not (_whole(text) and (isinstance(identifier, int) or _whole(identifier))):
         raise Invalid("half of a surrogate pair, which is no character.", remedy="Repair the JSON escapes.")
     return identifier, text
+
+
+def _whole(text: str) -> bool:
+    """Whether there is no half of a surrogate pair."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _mention(one: Annotation) -> Mention:

@@ -18,7 +18,7 @@ from mitagger.client import models as m
 from mitagger.client.errors import Busy, Rejected, Unreachable
 from mitagger.client.errors import Problem as Refusal
 from mitagger.import_records import Record, Records
-from services.ingest.archive import copy, open_bundle, originals, rows
+from services.ingest.archive import copy, holds_dicom, open_bundle, originals, rows
 from services.ingest.looking import looked
 from services.ingest.manifest import Problem, Row
 from services.ingest.renditions import sniff
@@ -360,7 +360,7 @@ def _state(bundle: Bundle, wanted: Sequence[Row]) -> str:
 
 async def _started(client: AsyncClient, source: Source) -> m.Import:
     # A folder of DICOM is often named after the patient.
-    of_dicom = any(row.collection == "DICOM" for row in source.rows)
+    of_dicom = await asyncio.to_thread(holds_dicom, source.bundle)
     name = f"{len(source.rows)} files" if of_dicom else source.bundle.name[:200]
     return await _patient(lambda: client.start_import(name, len(source.rows)))
 

@@ -4,7 +4,8 @@
         for name in bundle.names():
             with bundle.open(name) as file: ...
 
-Nothing of a zip is unpacked before it is asked for, and never to a name that the zip chose.
+Nothing of a zip is unpacked before it is asked for, and never to a name that the zip chose. No message holds a file's
+name, which may be a patient's; `LeftOut.file` does.
 """
 
 import io
@@ -18,6 +19,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, Self, TypeVar
 
@@ -175,6 +177,19 @@ class Zip:
     def names(self) -> list[str]:
         return sorted(self._members)
 
+    def place(self, name: str) -> int:
+        """Where the file stands in the zip's list of members, as `unzip -Z1` counts them, from 1; 0: nowhere."""
+        return self._places.get(key(name), 0)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        places: dict[str, int] = {}
+        for number, member in enumerate(self._zip.infolist(), start=1):
+            name = key(_decoded(member))
+            for known in (name, name.partition("/")[2]):  # of a zip of one folder
+                places.setdefault(known, number)
+        return places
+
     def open(self, name: str) -> BinaryIO:
         return self._zip.open(_get(self._members, name))  # type: ignore[return-value]
 
@@ -219,30 +234,30 @@ def copy(bundle: Bundle, name: str, to: IO[bytes], *, largest: int) -> int:
     Raises: NotFound, TooLarge beyond `largest` bytes, Invalid when it is damaged. `to` then holds a part of it.
     """
     copied = 0
-    with explained(name), bundle.open(name) as source:
+    with explained(), bundle.open(name) as source:
         while piece := source.read(_CHUNK):
             copied += len(piece)
             if copied > largest:
                 bound = f"{largest // 1024**2} MiB"
-                raise TooLarge(f"{name} has more than {bound}.", field="file", remedy="Send a smaller version.")
+                raise TooLarge(f"The file has more than {bound}.", field="file", remedy="Send a smaller version.")
             to.write(piece)
     return copied
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
-    """What zipfile raises while it reads a member, as ours."""
+def explained(what: str = "The file") -> Iterator[None]:
+    """What zipfile raises while it reads a member, as ours; said of `what`."""
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, UnicodeError, struct.error) as error:
-        raise Invalid(f"{name} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
+        raise Invalid(f"{what} is damaged in the zip.", field="file", remedy="Make the zip again.") from error
 
 
 def _get(files: dict[str, Entry], name: str) -> Entry:
     try:
         return files[key(name)]
     except KeyError:
-        raise NotFound(f"{name} is not there.", remedy="Check its name; case counts.") from None
+        raise NotFound("There is no file of this name.", remedy="Check its name; case counts.") from None
 
 
 def key(name: str) -> str:

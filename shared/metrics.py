@@ -80,6 +80,8 @@ Name: TypeAlias = Literal[
     "mitagger_bioportal_requests_total",
     # Seconds that a request to BioPortal waited for its turn.
     "mitagger_bioportal_queue_seconds",
+    # Pictures that wait for an administrator's look. Counted twice a minute; no number while the store is down.
+    "mitagger_quarantine_waiting",
     # Archives that are being read.
     "mitagger_imports_running",
     # Exports that are being written or wait for their turn.
@@ -164,6 +166,7 @@ LEGENDS_ANNOTATED: Final = _counter("mitagger_legends_annotated_total", "state")
 ANNOTATOR_SECONDS: Final = _histogram("mitagger_annotator_seconds", buckets=_SLOW)
 BIOPORTAL_REQUESTS: Final = _counter("mitagger_bioportal_requests_total", "outcome")
 BIOPORTAL_QUEUE_SECONDS: Final = _histogram("mitagger_bioportal_queue_seconds", buckets=_SLOW)
+QUARANTINE_WAITING: Final = _gauge("mitagger_quarantine_waiting")
 IMPORTS_RUNNING: Final = _gauge("mitagger_imports_running")
 EXPORTS_RUNNING: Final = _gauge("mitagger_exports_running")
 SQLITE_WRITES: Final = _counter("mitagger_sqlite_writes_total")

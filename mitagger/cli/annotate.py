@@ -1,21 +1,24 @@
 """`mitagger annotate`: find concepts in legends, without a server."""
 
-import json
+import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from mitagger.annotate import Annotated as Record
+from mitagger.annotate import Narrowed, written
 from mitagger.annotate import annotate as annotated
+from mitagger.annotate_file import Files, Loading, Progress, annotate_file, opened
+from mitagger.blocks import BROKEN, packing, unpacked
+from services.recommender.annotator import Annotator
 from services.recommender.local import LocalAnnotator
 from services.recommender.profiles import PROFILES, ProfileName
-from shared.errors import Invalid, MitaggerError, NotFound
+from shared.errors import Invalid, MitaggerError
 from shared.settings import Settings
 from shared.vocabulary import defaults
 from shared.vocabulary.axes import AXES
@@ -24,7 +27,19 @@ _errors = Console(stderr=True, highlight=False)
 
 
 def annotate(  # noqa: PLR0917 - typer's options
-    file: Annotated[str, typer.Argument(help="JSON lines (id, text) or a legend a line; - is standard input.")] = "-",
+    file: Annotated[
+        str, typer.Argument(help="JSON lines (id, text) or a legend a line, also .gz or .zst; - is standard input.")
+    ] = "-",
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file (also .gz or .zst), on all cores; called again, goes on where it ended."),
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="With --output: write lines that cannot be annotated to this file instead.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="With --output: so many processes; else one a core.")
+    ] = None,
     axis: Annotated[list[str] | None, typer.Option(help=f"Only this axis: {', '.join(AXES)}. May be repeated.")] = None,
     ontology: Annotated[list[str] | None, typer.Option(help="Only this ontology, as CL. May be repeated.")] = None,
     vocabulary: Annotated[
@@ -44,24 +59,28 @@ def annotate(  # noqa: PLR0917 - typer's options
 
     Example: echo "MRI of the hippocampus" | mitagger annotate --axis anatomy
     """
-    failed = False
     try:
+        if output is None and (rejects or workers):
+            raise Invalid("--rejects and --workers are for --output FILE.", remedy="Add --output, or leave them out.")
+        cache, added = Settings().cache / "vocabularies", _named(vocabulary or [])
         vocabularies = defaults.load(
-            Settings().cache / "vocabularies",
-            added=_named(vocabulary or []),
+            cache,
+            added=added,
             only=only,
             compiling=lambda: _errors.print("Compiling the vocabularies; this happens once."),
         )
         _known("axis", axis or [], AXES)
         _known("ontology", ontology or [], vocabularies.versions)
-        with _opened(file) as stream:
-            records = annotated(
-                stream, LocalAnnotator(vocabularies, PROFILES[profile]), axes=axis or (), ontologies=ontology or ()
-            )
-            for record in _counted(records):
-                failed = failed or "error" in record
-                sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+        narrowed = Narrowed(tuple(axis or ()), tuple(ontology or ()))
+        local = LocalAnnotator(vocabularies, PROFILES[profile])
+        if output is None:
+            failed = _to_standard_output(file, local, narrowed)
+        else:
+            files = Files(None if file == "-" else Path(file), output, rejects)
+            made_by = f"{local.version} {narrowed} {rejects}"
+            del vocabularies, local  # workers have their own
+            loading = Loading(cache, tuple(added.items()), only, profile)
+            failed = _to_file(files, loading, narrowed, made_by=made_by, workers=workers or os.cpu_count() or 1)
     except BrokenPipeError:
         # The reader (as `head`) has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,6 +90,60 @@ def annotate(  # noqa: PLR0917 - typer's options
         raise typer.Exit(2) from error
     if failed:
         raise typer.Exit(1)
+
+
+def _to_standard_output(file: str, annotator: Annotator, narrowed: Narrowed) -> bool:
+    """Whether a line failed."""
+    failed = False
+    with opened(None if file == "-" else Path(file)) as raw:
+        how = packing(Path(file))
+        try:
+            for record in annotated(unpacked(raw, how), annotator, narrowed):
+                failed = failed or "error" in record
+                sys.stdout.buffer.write(written(record))
+                sys.stdout.buffer.flush()  # who reads may wait for it
+        except BROKEN as error:
+            raise Invalid(f"{file} is damaged: {error}.", remedy="Fetch it again.") from error
+    return failed
+
+
+def _to_file(files: Files, loading: Loading, narrowed: Narrowed, *, made_by: str, workers: int) -> bool:
+    """Whether a line failed. Shows how far it is where a person watches, and in the end how long it took."""
+    begin, before = time.monotonic(), None
+    with _errors.status("Annotating") as status:
+        if not _errors.is_terminal:
+            status.stop()
+
+        def show(progress: Progress, share: float | None) -> None:
+            nonlocal before
+            before = before or (progress.legends, share or 0.0, time.monotonic())
+            status.update(_how_far(progress, share, before))
+
+        done = asyncio.run(annotate_file(files, loading, narrowed, made_by=made_by, workers=workers, shown=show))
+    took = time.monotonic() - begin
+    _errors.print(
+        f"{done.legends:,} legends are in {files.output}"
+        + (f", {done.failed:,} of them failed: see {files.rejects or 'those with an error'}" if done.failed else "")
+        + f" ({took:,.0f} s).",
+        markup=False,
+        soft_wrap=True,
+    )
+    return done.failed > 0
+
+
+def _how_far(progress: Progress, share: float | None, before: tuple[int, float, float]) -> str:
+    """ "12,345 legends, 5,600 a second, 12 %, 3 min left": by what happened since `before` (legends, share, time)."""
+    legends, shared, then = before
+    seconds = time.monotonic() - then
+    said = f"{progress.legends:,} legends"
+    if seconds >= 1:
+        said += f", {(progress.legends - legends) / seconds:,.0f} a second"
+    if share is not None:
+        said += f", {share:.0%}"
+        if share > shared and seconds >= 1:
+            left = (1 - share) / (share - shared) * seconds
+            said += f", {left / 60:,.0f} min left" if left >= 90 else f", {left:,.0f} s left"
+    return said
 
 
 def _named(given: Iterable[str]) -> dict[str, Path]:
@@ -89,27 +162,3 @@ def _known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
     for one in given:
         if one not in known:
             raise Invalid(f"--{option} {one!r} is not known.", remedy=f"Use one of {', '.join(known)}.")
-
-
-def _opened(file: str) -> IO[bytes]:
-    if file == "-":
-        return sys.stdin.buffer
-    try:
-        return Path(file).open("rb")
-    except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}.") from error
-
-
-def _counted(records: Iterable[Record]) -> Iterator[Record]:
-    """Shows how many there were, from the first second on, where a person watches and the records go elsewhere."""
-    watched = _errors.is_terminal and not sys.stdout.isatty()
-    start = shown = time.monotonic()
-    with _errors.status("Annotating") as status:
-        if not watched:
-            status.stop()
-        for number, record in enumerate(records, start=1):
-            yield record
-            now = time.monotonic()
-            if watched and now - shown > 1:
-                status.update(f"{number:,} legends, {number / (now - start):,.0f} a second")
-                shown = now

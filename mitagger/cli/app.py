@@ -2,7 +2,7 @@
 
 import typer
 
-from mitagger.cli import audit, dead_letters, events, indexes, keys, people, topics, vocabulary
+from mitagger.cli import audit, dead_letters, events, indexes, keys, people, quarantine, topics, vocabulary
 from mitagger.cli.annotate import annotate
 from mitagger.cli.backup import backup, restore
 from mitagger.cli.demo import demo
@@ -37,5 +37,6 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(topics.app, name="topics")
 app.add_typer(indexes.app, name="indexes")

@@ -26,6 +26,8 @@ def status(server: Server = "", key: Key = "", data: Data = None, json: Json = F
     for problem in found.problems:
         typer.echo(f"  {problem}")
     typer.echo("Figures: " + (", ".join(f"{count} {name}" for name, count in found.figures.items()) or "not known"))
+    if found.quarantine:
+        typer.echo(f"Pictures in quarantine: {found.quarantine} (mitagger quarantine list)")
     typer.echo(f"Dead letters: {found.dead_letters}")
     table(
         ("group", "topic", "left to do", "last moved"),

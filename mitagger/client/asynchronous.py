@@ -199,6 +199,34 @@ class AsyncClient:
     def articles(self) -> AsyncIterator[m.Article]:
         return self.pages(calls.articles())
 
+    # --- quarantine
+
+    def quarantine(self) -> AsyncIterator[m.Quarantined]:
+        """Pictures that wait for an administrator's look, the oldest first."""
+        return self.pages(calls.quarantine())
+
+    async def quarantined(self, id: str) -> m.Quarantined:
+        """`id` is the figure's."""
+        return await self.send(calls.quarantined(id))
+
+    async def render_quarantined(self, id: str, into: IO[bytes], *, page: int = 0, frame: int = 0) -> int:
+        """Writes a page or frame as JPEG; returns its bytes."""
+        return await self.download(calls.quarantine_rendered(id, page, frame), into)
+
+    async def confirm(self, id: str, *, version: int | None = None) -> m.Quarantined:
+        """Lets everybody see the picture as it is."""
+        return await self.send(calls.confirm(id, version))
+
+    async def black_out(
+        self, id: str, rectangles: Sequence[m.Rectangle], *, version: int | None = None
+    ) -> m.Quarantined:
+        """Blacks out parts of the picture for good, and lets everybody see it."""
+        return await self.send(calls.black_out(id, rectangles, version))
+
+    async def refuse(self, id: str, reason: m.Refusal, *, version: int | None = None) -> m.Quarantined:
+        """Erases the picture."""
+        return await self.send(calls.refuse(id, reason, version))
+
     # --- taking figures in
 
     async def start_import(self, name: str, total: int | None = None) -> m.Import:

@@ -192,6 +192,35 @@ def articles() -> Call[m.Page[m.Article]]:
     return _get("/articles", m.Page[m.Article])
 
 
+# --- quarantine
+
+
+def quarantine() -> Call[m.Page[m.Quarantined]]:
+    return _get("/quarantine", m.Page[m.Quarantined])
+
+
+def quarantined(id: str) -> Call[m.Quarantined]:
+    return _get(f"/quarantine/{_id(id)}", m.Quarantined)
+
+
+def quarantine_rendered(id: str, page: int, frame: int) -> str:
+    """The address of a render."""
+    return f"{API}/quarantine/{_id(id)}/render?page={page}&frame={frame}"
+
+
+def confirm(id: str, version: int | None) -> Call[m.Quarantined]:
+    return _post(f"/quarantine/{_id(id)}/confirm", m.Quarantined, version=version)
+
+
+def black_out(id: str, rectangles: Sequence[m.Rectangle], version: int | None) -> Call[m.Quarantined]:
+    body = {"rectangles": [one.model_dump() for one in rectangles]}
+    return _post(f"/quarantine/{_id(id)}/black-out", m.Quarantined, body, version=version)
+
+
+def refuse(id: str, reason: m.Refusal, version: int | None) -> Call[m.Quarantined]:
+    return _post(f"/quarantine/{_id(id)}/refuse", m.Quarantined, {"reason": reason}, version=version)
+
+
 # --- taking figures in
 
 

@@ -12,6 +12,8 @@ ExportFormat: TypeAlias = Literal["csv", "xml"]
 RecommendationState: TypeAlias = Literal["pending", "ready", "none_found", "no_text", "language_unsupported", "failed"]
 
 AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved"]
+QuarantineState: TypeAlias = Literal["waiting", "confirmed", "blacked_out", "refused"]
+Refusal: TypeAlias = Literal["names_patient", "shows_patient", "no_figure", "other"]
 FigureStatus: TypeAlias = Literal["new", "provisional", "returned", "approved"]
 
 T = TypeVar("T")
@@ -122,6 +124,7 @@ class Figure(Answer):
     legend_kind: str = "legend"
     language: str | None = None
     picture: dict[str, Any] | None = None
+    quarantine: QuarantineState | None = None
     technical: dict[str, str] = {}
     external_id: str | None = None
     patient_group: str | None = None
@@ -162,6 +165,41 @@ class PageView(Answer):
     level: float | None = None
     curve: str
     tiles: TileSource
+
+
+# --- quarantine
+
+
+class Rectangle(Answer):
+    """A part of a picture, in pixels of the whole as sent, upright, from its upper left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Quarantined(Answer):
+    """A figure whose picture waits for an administrator's look, or what was decided of it. `id` is the figure's."""
+
+    id: str
+    version: int
+    article: Article
+    label: str = ""
+    state: QuarantineState
+    reasons: list[str] = []
+    technical: dict[str, str] = {}
+    width: int | None = None
+    height: int | None = None
+    pages: int | None = None
+    frames: int | None = None
+    blacked: list[Rectangle] = []
+    refusal: Refusal | None = None
+    display_url: str | None = None
+    thumbnail_url: str | None = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    created_at: datetime
 
 
 # --- taking figures in
@@ -601,5 +639,6 @@ class Status(Answer):
     problems: list[str] = []
     services: list[str] = []
     figures: dict[str, int] = {}
+    quarantine: int | None = None
     progress: list[Progress] = []
     dead_letters: int = 0

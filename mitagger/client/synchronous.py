@@ -194,6 +194,32 @@ class Client:
     def articles(self) -> Iterator[m.Article]:
         return self.pages(calls.articles())
 
+    # --- quarantine
+
+    def quarantine(self) -> Iterator[m.Quarantined]:
+        """Pictures that wait for an administrator's look, the oldest first."""
+        return self.pages(calls.quarantine())
+
+    def quarantined(self, id: str) -> m.Quarantined:
+        """`id` is the figure's."""
+        return self.send(calls.quarantined(id))
+
+    def render_quarantined(self, id: str, into: IO[bytes], *, page: int = 0, frame: int = 0) -> int:
+        """Writes a page or frame as JPEG; returns its bytes."""
+        return self.download(calls.quarantine_rendered(id, page, frame), into)
+
+    def confirm(self, id: str, *, version: int | None = None) -> m.Quarantined:
+        """Lets everybody see the picture as it is."""
+        return self.send(calls.confirm(id, version))
+
+    def black_out(self, id: str, rectangles: Sequence[m.Rectangle], *, version: int | None = None) -> m.Quarantined:
+        """Blacks out parts of the picture for good, and lets everybody see it."""
+        return self.send(calls.black_out(id, rectangles, version))
+
+    def refuse(self, id: str, reason: m.Refusal, *, version: int | None = None) -> m.Quarantined:
+        """Erases the picture."""
+        return self.send(calls.refuse(id, reason, version))
+
     # --- taking figures in
 
     def start_import(self, name: str, total: int | None = None) -> m.Import:

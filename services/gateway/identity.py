@@ -70,7 +70,7 @@ class Identity:
         self.keys = Keys(documents)
         self._sessions = documents.collection(Session)
         self._names = Throttle()
-        self._addresses = Throttle(FREE_OF_AN_ADDRESS)
+        self.addresses = Throttle(FREE_OF_AN_ADDRESS)
         self._local_key = local_key
 
     async def first_sign_in(self) -> SignIn | None:
@@ -94,11 +94,11 @@ class Identity:
         """The person and the secret of the new session. `address`: where the request comes from; `agent`: the browser
         as it calls itself. Raises Unauthenticated, Throttled, Unavailable."""
         key, network, at = folded(name)[:LONGEST_NAME], network_of(address), time.monotonic()
-        if wait := max(self._names.seconds(key, at), self._addresses.seconds(network, at)):
+        if wait := max(self._names.seconds(key, at), self.addresses.seconds(network, at)):
             raise Throttled(wait)
         # Counted before the check, so that a burst of guesses at once does not slip through.
         self._names.failed(key, at)
-        self._addresses.failed(network, at)
+        self.addresses.failed(network, at)
         account = await self.accounts.named(name)
         right = await self._passwords.check(password, account.password_hash if account else None)
         if not right or account is None or account.disabled:
@@ -108,7 +108,7 @@ class Identity:
                 " a password for the name 'administrator'.)",
             )
         self._names.succeeded(key)
-        self._addresses.forgiven(network)
+        self.addresses.forgiven(network)
         return await self.open_session(account, agent=agent)
 
     async def change_password(self, id: str, old: str, new: str) -> Account:

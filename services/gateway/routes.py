@@ -32,6 +32,13 @@ ROUTES: Final = (
     Route("GET", "/api/v1/views/{grant}", "ingest", seconds=VIEW_SECONDS, granted=True),
     Route("GET", "/api/v1/views/{grant}/render", "ingest", seconds=VIEW_SECONDS, granted=True),
     Route("GET", "/api/v1/views/{grant}/tiles/{zoom}/{tile}", "ingest", seconds=VIEW_SECONDS, granted=True),
+    Route("GET", "/api/v1/quarantine", "ingest"),
+    Route("GET", "/api/v1/quarantine/{id}", "ingest"),
+    Route("GET", "/api/v1/quarantine/{id}/render", "ingest", seconds=VIEW_SECONDS),
+    Route("POST", "/api/v1/quarantine/{id}/confirm", "ingest"),
+    # Every page and frame is made anew.
+    Route("POST", "/api/v1/quarantine/{id}/black-out", "ingest", seconds=120.0),
+    Route("POST", "/api/v1/quarantine/{id}/refuse", "ingest"),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
     Route("POST", "/api/v1/imports/preview", "ingest", daily=True),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.figures import Figures, Outcome
 from services.ingest.imports import Imports
-from services.ingest.model import Figure, ImportState, Severity
+from services.ingest.model import Figure, ImportState, QuarantineState, Severity
 from services.ingest.republishing import republish
 from services.ingest.submission import Correction, submitted
 from shared.access import DEFAULT_PROJECT
@@ -33,6 +33,9 @@ class FigureView(BaseModel):
     legend_kind: LegendKind
     language: str | None
     picture: Picture | None
+    quarantine: Annotated[
+        QuarantineState | None, Field(description="Of the picture; there is none while it waits or when it was refused")
+    ]
     technical: dict[str, str]
     external_id: str | None
     patient_group: str | None
@@ -269,6 +272,7 @@ def view(figure: Figure, signer: Signer) -> FigureView:
         {
             **{name: getattr(figure, name) for name in FigureView.model_fields if hasattr(figure, name)},
             "revision": figure.version,
+            "quarantine": figure.quarantine and figure.quarantine.state,
             "display_url": picture and _url(signer, picture.display.blob, picture.display.media_type),
             "thumbnail_url": picture and _url(signer, picture.thumbnail.blob, picture.thumbnail.media_type),
         }

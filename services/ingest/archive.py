@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from services.ingest import manifest
+from services.ingest import manifest, naming
 from services.ingest.manifest import Problem, Row
+from services.ingest.naming import DICOM_COLLECTION
 from services.ingest.rendered import LARGEST_FILE, Format
 from services.ingest.renditions import sniff
 from shared import archive
@@ -56,7 +57,8 @@ def copy(bundle: Bundle, name: str, to: IO[bytes]) -> int:
 
 def rows(bundle: Bundle, said: bytes | None = None) -> Iterator[Row | Problem]:
     """What the bundle's manifest says of its files, or one from elsewhere (`said`); without one, each picture is of a
-    collection named like the bundle, and what stands in a text file beside it (a.txt of a.png) is its legend.
+    collection named like the bundle (with DICOM among them, of one that names nobody), and what stands in a text file
+    beside it (a.txt of a.png) is its legend.
 
     Problems of the bundle come first; a row whose file is missing becomes one. Raises as `manifest.read` does.
     """
@@ -99,12 +101,18 @@ def _unnamed(bundle: Bundle, names: Sequence[str]) -> Iterator[Problem]:
     """One warning of all the pictures that the manifest says nothing of."""
     pictures = [name for name in names if isinstance(_kind(bundle, name), str)]
     if pictures:
-        shown = ", ".join(pictures[:5]) + (" …" if len(pictures) > 5 else "")
+        told = [naming.told(name, dicom=_kind(bundle, name) == "dicom") or "a DICOM" for name in pictures[:5]]
+        shown = ", ".join(told) + (" …" if len(pictures) > 5 else "")
         yield Problem(
             f"The manifest does not name {len(pictures):,} of the pictures; they were left out: {shown}",
             "Add a row for each, if they are figures.",
             severity="warning",
         )
+
+
+def holds_dicom(bundle: Bundle) -> bool:
+    """Whether any of its files is one."""
+    return any(_kind(bundle, name) == "dicom" for name in bundle.names())
 
 
 def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
@@ -116,7 +124,14 @@ def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
         if isinstance(kind, str) and (text := beside.get(name) or beside.get(name.rpartition(".")[0]))
     }
     used = frozenset(legends.values())
-    number = 0
+    number, collection = 0, bundle.name
+    if "dicom" in kinds.values():
+        collection = DICOM_COLLECTION
+        yield Problem(
+            f"With DICOM in it, its name may be a patient's: its figures are in the collection {collection}.",
+            f"To name another, put a manifest there: {MANIFESTS[0]}.",
+            severity="warning",
+        )
     for name, kind in kinds.items():
         if name in used:
             continue
@@ -124,12 +139,11 @@ def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
             yield kind
             continue
         number += 1
-        # A folder of DICOM is often named after the patient.
-        values = {"collection": "DICOM" if kind == "dicom" else bundle.name, "file": name}
+        values = {"collection": collection, "file": name}
         if text := legends.get(name):
             try:
                 with bundle.open(text) as file:
-                    legend, warning = manifest.decoded(file.read(_LONGEST_TEXT), f"The legend {text}")
+                    legend, warning = manifest.decoded(file.read(_LONGEST_TEXT), "The legend")
             except Invalid as error:
                 yield Problem(error.message, error.remedy, number, "legend", name)
                 continue
@@ -146,7 +160,7 @@ def _pictures(bundle: Bundle, names: list[str]) -> Iterator[Row | Problem]:
 def _kind(bundle: Bundle, name: str) -> Format | Problem:
     """By its first bytes."""
     try:
-        with explained(name), bundle.open(name) as file:
+        with explained(), bundle.open(name) as file:
             return sniff(file.read(132))
     except Invalid as error:
         return Problem(

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pydicom.config
@@ -21,7 +21,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import iter_pixels, pixel_array
 from pydicom.uid import UID, JPEG2000TransferSyntaxes
 
-from services.ingest import dicom_frames, stored
+from services.ingest import dicom_frames, dicom_terms, stored
+from services.ingest.quarantine import Reason, Traits, of_dicom
 from services.ingest.raster import Read, colours_of, guard, image_of, toned
 from services.ingest.rendered import DISPLAY_SIDE, check_pixels, check_ratio, check_wavelet, frames
 from services.ingest.stored import Numbers
@@ -35,22 +36,35 @@ _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})  
 _PALETTE = "PALETTE COLOR"
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
-# Tags that say how the picture was made, none of them about whom, and what their values may look like
-# (PS3.5 6.2: CS is a code string; DS and IS are numbers, several divided by a backslash). Other values are dropped.
-_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
-_NUMBERS = re.compile(r"[-+0-9.eE]{1,16}(\\[-+0-9.eE]{1,16}){0,7}")
-_TECHNICAL = {
-    "Modality": _CODE,
-    "BodyPartExamined": _CODE,
-    "ViewPosition": _CODE,
-    "PhotometricInterpretation": _CODE,
-    "Rows": _NUMBERS,
-    "Columns": _NUMBERS,
-    "NumberOfFrames": _NUMBERS,
-    "PixelSpacing": _NUMBERS,
-    "WindowCenter": _NUMBERS,
-    "WindowWidth": _NUMBERS,
+# Tags that say how the picture was made, none of them about whom. Of the codes only the standard's own terms are kept
+# (`dicom_terms`): a code string may be any words in capitals, "DOE JOHN" too (PS3.5 6.2, CS). Numbers are short.
+_CODES: Final = {
+    "Modality": dicom_terms.MODALITIES,
+    "BodyPartExamined": dicom_terms.BODY_PARTS,
+    "ViewPosition": dicom_terms.VIEWS,
+    "Laterality": dicom_terms.LATERALITIES,
+    "ImageLaterality": dicom_terms.LATERALITIES,
+    "PhotometricInterpretation": frozenset({*_GREY, *_COLOUR, _PALETTE}),
 }
+_NUMBERS: Final = {  # how many values at most
+    "Rows": 1,
+    "Columns": 1,
+    "NumberOfFrames": 1,
+    "PixelSpacing": 2,
+    "ImagerPixelSpacing": 2,
+    "WindowCenter": 8,
+    "WindowWidth": 8,
+}
+_NUMBER: Final = re.compile(r"[-+]?[0-9]{1,10}(\.[0-9]{0,14})?([eE][-+]?[0-9]{1,2})?")
+_NUMBER_LENGTH: Final = 16  # PS3.5 6.2, DS
+# Of the model's name, which is free text, the word that is its number: "CT660" of "Optima CT660". Too short for a name,
+# and no date or number alone.
+_MODEL: Final = "ManufacturerModelName"
+_MODEL_NUMBER: Final = re.compile(r"(?<!\S)[A-Za-z]{1,3}[0-9]{1,4}[A-Za-z+]?(?!\S)")
+# What decides on quarantine, in the order of its traits.
+_TRAITS: Final = (
+    "SOPClassUID", "Modality", "BurnedInAnnotation", "RecognizableVisualFeatures", "ConversionType", "ImageType"
+)  # fmt: skip
 
 _NO_PICTURE = "Send an image object, not a report, plan or waveform."
 
@@ -132,16 +146,51 @@ def _quiet() -> Iterator[None]:
 
 
 def technical(dataset: Dataset) -> dict[str, str]:
-    """The whitelisted tags whose values are codes or numbers, several values divided by a backslash."""
+    """The whitelisted tags whose values are defined terms or numbers, several values divided by a backslash; of the
+    model's name its number. Anything else is dropped, whatever it is."""
     found = {}
-    for keyword, pattern in _TECHNICAL.items():
-        value = dataset.get(keyword)
-        if value is None:
-            continue
-        text = "\\".join(map(str, value)) if isinstance(value, (list, tuple)) or _many(value) else str(value)
-        if pattern.fullmatch(text):
-            found[keyword] = text
+    for keyword, terms in _CODES.items():
+        code = " ".join(str(dataset.get(keyword) or "").split())
+        if code in terms:
+            found[keyword] = code
+    for keyword, most in _NUMBERS.items():
+        values = _texts(dataset.get(keyword))
+        if 0 < len(values) <= most and all(map(_is_number, values)):
+            found[keyword] = "\\".join(values)
+    if model := _MODEL_NUMBER.search(str(dataset.get(_MODEL) or "")):
+        found[_MODEL] = model.group()
     return found
+
+
+def reasons(path: str) -> tuple[Reason, ...]:
+    """Why the picture waits in quarantine. Of a file that `read` has read."""
+    with _quiet():
+        dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(_TRAITS))
+        # The class stands in the meta information too; either may have been left out or changed.
+        meta = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+        sop_class, modality, burned_in, recognizable, conversion = (
+            "".join(_texts(dataset.get(keyword))) for keyword in _TRAITS[:-1]
+        )
+        return of_dicom(
+            Traits(
+                (sop_class, meta),
+                modality,
+                burned_in,
+                recognizable,
+                conversion,
+                tuple(_texts(dataset.get(_TRAITS[-1]))),
+            )
+        )
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None or value == "":
+        return []
+    return [str(one).strip() for one in value] if _many(value) else [str(value).strip()]
+
+
+def _is_number(text: str) -> bool:
+    return len(text) <= _NUMBER_LENGTH and _NUMBER.fullmatch(text) is not None
 
 
 def _many(value: Any) -> bool:

@@ -19,6 +19,7 @@ def uploaded(figure: Figure, *, revision: int) -> ImageUploaded:
         legend_kind=figure.legend_kind,
         language=figure.language,
         picture=figure.picture,
+        withheld=figure.quarantine is not None and figure.picture is None,
         technical=figure.technical,
         external_id=figure.external_id,
         patient_group=figure.patient_group,

@@ -4,14 +4,16 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
+from services.ingest import naming
 from services.ingest.events import deleted, uploaded
 from services.ingest.manifest import Row
-from services.ingest.model import Figure, StoredArticle
+from services.ingest.model import Figure, Quarantine, StoredArticle
+from services.ingest.quarantine import Reason, of_others
 from services.ingest.rendered import Jpeg
-from services.ingest.renditions import render
+from services.ingest.renditions import render, sniff
 from services.ingest.submission import Correction, NewFigure, corrected
 from shared.blobs import Blobs
 from shared.clock import new_id, now
@@ -19,37 +21,33 @@ from shared.documents.port import Collection, Documents, In, Page
 from shared.erasures import Erasures
 from shared.errors import Conflict, DeadlineExceeded, Duplicate, Erased, Invalid, NotFound
 from shared.events.envelope import Event
-from shared.events.image import ImageUploaded, Picture, Rendition
+from shared.events.image import Picture, Rendition
 from shared.workers import Workers
 
 RENDER_SECONDS: Final = 60.0
 MOST_AT_ONCE: Final = 500
 AGAIN: Final = "restore"  # who erases what a restored backup brought back
 
-_FILES: Final = ("picture.sha256", "picture.display.blob", "picture.thumbnail.blob", "pixels")
-_FORMATS: Final = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".webp": "webp",
-    ".gif": "gif",
-    ".bmp": "bmp",
-    ".jp2": "jpeg2000",
-    ".j2k": "jpeg2000",
-    ".dcm": "dicom",
-}  # by ending
+_FILES: Final = (
+    *(
+        f"{where}.{file}"
+        for where in ("picture", "quarantine.picture")
+        for file in ("sha256", "display.blob", "thumbnail.blob")
+    ),
+    "pixels",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a row: `problem` says why it was rejected; with a figure, what its sender should know (the figure
-    was there and differs, the file's name misleads)."""
+    was there and differs, the picture waits in quarantine, the file's name misleads). `file`: the name to tell of its
+    file (see `naming`)."""
 
     figure: Figure | None
     created: bool = False
     problem: Invalid | None = None
+    file: str = ""
 
 
 @dataclass(slots=True)
@@ -62,6 +60,13 @@ class _Draft:
     picture: Picture | None = None
     pixels: str | None = None
     technical: dict[str, str] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+    dicom: bool | None = None  # whether its image is, once that is known
+
+    @property
+    def file(self) -> str:
+        """The name to tell of its image."""
+        return naming.told(self.new.row.file, dicom=self.dicom, upload=self.new.upload)
 
     @property
     def key(self) -> str:
@@ -98,19 +103,23 @@ class Figures:
         for draft, problem in zip(drafts, problems, strict=True):
             done = by_draft.get(draft.id)
             if problem is not None:
-                outcomes.append(Outcome(None, problem=problem))
+                outcomes.append(Outcome(None, problem=problem, file=draft.file))
             elif isinstance(done, Figure):
-                outcomes.append(Outcome(done, created=True, problem=_misnamed(done, draft.new.row)))
+                note = _waiting(done) or _misnamed(done, draft.new.row)
+                outcomes.append(Outcome(done, created=True, problem=note, file=draft.file))
             else:
                 # There before, or another row of this batch (or request at the same time) came first.
                 holder = known.get(draft.key)
                 if holder is None and isinstance(done, Duplicate):
                     holder = await self._figures.get(done.holder)
-                outcomes.append(Outcome(holder, problem=_difference(holder, draft.new.row) if holder else None))
+                note = _difference(holder, draft.new.row) if holder else None
+                if draft.dicom is None and holder and holder.held:
+                    draft.dicom = holder.held.format == "dicom"
+                outcomes.append(Outcome(holder, problem=note, file=draft.file))
         for draft, outcome in zip(drafts, outcomes, strict=True):
             # Sent again: of what is new, `forget_originals` hears.
             if draft.new.upload and outcome.figure and not outcome.created:
-                await self._drop_original(outcome.figure.picture)
+                await self.tidy(outcome.figure)
             if draft.new.upload and outcome.figure is None:
                 await self._drop_refused(draft.new.upload)
         return outcomes
@@ -131,11 +140,16 @@ class Figures:
         ]
 
     async def forget_originals(self, events: Sequence[Event]) -> None:
-        """The DICOM originals of figures that are stored go: they may name the patient. (Told by events, so that a
-        process that dies right after it stored a figure leaves none.)"""
-        for event in events:
-            if isinstance(event, ImageUploaded):
-                await self._drop_original(event.picture)
+        """The DICOM originals of figures that are stored go: they may name the patient; so does what quarantine took
+        away. (Told by events, so that a process that dies right after it stored a figure leaves none.)"""
+        for figure in await self._figures.get_many(list({event.figure for event in events})):
+            await self.tidy(figure)
+
+    async def tidy(self, figure: Figure) -> None:
+        """Drops files of the figure that must not be there."""
+        if figure.held is not None and figure.held.format == "dicom":
+            await self._blobs.delete(figure.held.sha256)
+        await self.drop(figure.id, figure.gone)
 
     async def get(self, id: str) -> Figure:
         """Raises NotFound, Erased."""
@@ -182,8 +196,7 @@ class Figures:
         # On record first: dying in between, the next start erases it.
         await self._erasures.add([id])
         # Files first: dying in between leaves a figure that can be erased again, never files that nobody knows of.
-        if figure.picture is not None:
-            await self._drop_files(figure, figure.picture)
+        await self.drop(id, [*files_of(figure), *figure.gone])
         event = deleted(id, project=figure.project, actor=actor, revision=figure.version + 1)
         await self._figures.erase(id, [event])
 
@@ -252,11 +265,12 @@ class Figures:
             return None
         try:
             async with self._blobs.local(upload) as path:
+                draft.dicom = await asyncio.to_thread(_is_dicom, path)
                 with self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
-                    display, thumbnail = [await self._keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
+                    display, thumbnail = [await self.keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
                     if rendered.pixels is not None:
-                        draft.pixels = (await self._blobs.put_file(Path(rendered.pixels))).sha256
+                        draft.pixels = await self.keep_file(rendered.pixels)
         except Invalid as problem:
             problem.field = problem.field or "file"
             return problem
@@ -268,10 +282,10 @@ class Figures:
                 field="file",
                 remedy="Send a smaller or simpler image.",
             )
-        dicom = rendered.format == "dicom"
+        named = ("screenshot",) if of_others([draft.new.row.file]) else ()
+        draft.reasons = tuple(dict.fromkeys((*rendered.reasons, *named)))
         draft.picture = Picture(
-            # A DICOM file is often named after the patient.
-            file=f"{upload[:16]}.dcm" if dicom else draft.new.row.file,
+            file=draft.file,
             sha256=upload,
             format=rendered.format,
             width=rendered.width,
@@ -285,27 +299,27 @@ class Figures:
         draft.technical = rendered.technical
         return None
 
-    async def _keep(self, jpeg: Jpeg) -> Rendition:
+    async def keep(self, jpeg: Jpeg) -> Rendition:
+        """As a blob, of which the caller's document is to tell."""
         blob = await self._blobs.put_file(Path(jpeg.path))
         return Rendition(
             blob=blob.sha256, media_type=jpeg.media_type, width=jpeg.width, height=jpeg.height, bytes=blob.bytes
         )
 
-    async def _drop_original(self, picture: Picture | None) -> None:
-        if picture is not None and picture.format == "dicom":
-            await self._blobs.delete(picture.sha256)
+    async def keep_file(self, path: str) -> str:
+        """As a blob, of which the caller's document is to tell; its content hash."""
+        return (await self._blobs.put_file(Path(path))).sha256
 
     async def _drop_refused(self, upload: str) -> None:
         """What could not be rendered is not kept, since nothing would ever erase it; unless a figure has it."""
-        if not await self._figures.count({"picture.sha256": upload}):
-            await self._blobs.delete(upload)
+        await self.drop("", [upload])
 
-    async def _drop_files(self, figure: Figure, picture: Picture) -> None:
-        """Except those that another figure needs: different files may give one rendition, byte for byte."""
-        kept = () if figure.pixels is None else (figure.pixels,)
-        for blob in (picture.display.blob, picture.thumbnail.blob, *kept, picture.sha256):
+    async def drop(self, figure: str, blobs: Sequence[str]) -> None:
+        """Files that were of this figure go, except those that another one needs: different files may give one
+        rendition, byte for byte."""
+        for blob in blobs:
             users = [(await self._figures.find({path: blob}, limit=2)).items for path in _FILES]
-            if all(user.id == figure.id for found in users for user in found):
+            if all(user.id == figure for found in users for user in found):
                 await self._blobs.delete(blob)
 
 
@@ -324,7 +338,8 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
         legend=row.legend,
         legend_kind=draft.new.kind if row.legend else "none",
         language=row.language,
-        picture=draft.picture,
+        picture=None if draft.reasons else draft.picture,
+        quarantine=Quarantine(state="waiting", reasons=draft.reasons, picture=draft.picture) if draft.reasons else None,
         pixels=draft.pixels,
         technical=draft.technical,
         external_id=row.external_id,
@@ -336,8 +351,34 @@ def _figure(draft: _Draft, project: str, actor: str) -> Figure:
     )
 
 
+def files_of(figure: Figure) -> tuple[str, ...]:
+    """The content hashes of its files."""
+    kept, picture = () if figure.pixels is None else (figure.pixels,), figure.held
+    return kept if picture is None else (picture.display.blob, picture.thumbnail.blob, picture.sha256, *kept)
+
+
+def _is_dicom(path: Path) -> bool | None:
+    """None where it is no picture that is known."""
+    with path.open("rb") as file:
+        try:
+            return sniff(file.read(132)) == "dicom"
+        except Invalid:
+            return None
+
+
+def _waiting(figure: Figure) -> Invalid | None:
+    if figure.quarantine is None:
+        return None
+    why = ", ".join(figure.quarantine.reasons).replace("_", " ")
+    return Invalid(
+        f"The picture waits in quarantine ({why}): it may show whose it is.",
+        field="file",
+        remedy="An administrator looks at it: mitagger quarantine list.",
+    )
+
+
 def _misnamed(figure: Figure, row: Row) -> Invalid | None:
-    said = _FORMATS.get(PurePosixPath(row.file).suffix.lower())
+    said = naming.by_ending(row.file)
     if figure.picture is None or said in (None, figure.picture.format):
         return None
     return Invalid(

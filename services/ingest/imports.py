@@ -6,22 +6,23 @@ them again, and a server that died reads its archive on from where it was.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import structlog
 
-from services.ingest import archive
+from services.ingest import archive, naming
 from services.ingest.archive import Zip
 from services.ingest.figures import Figures, Outcome
 from services.ingest.manifest import Problem, Row
 from services.ingest.model import Figure, Import, ImportState, Reject, Severity
-from services.ingest.submission import NewFigure, refusal, submitted
+from services.ingest.submission import SHA256, NewFigure, refusal, submitted
 from shared import metrics
 from shared.archive import Bundle
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page, Range
-from shared.errors import Invalid, PermanentError
+from shared.errors import Invalid, NotFound, PermanentError
 from shared.events.envelope import Event, event_id
 
 BATCH: Final = 16
@@ -66,6 +67,8 @@ class Imports:
         self, name: str, *, project: str, actor: str, total: int | None = None, archive: str | None = None
     ) -> Import:
         """A new job; with an archive (its content hash), one that runs by itself."""
+        if archive is not None:
+            name = await self._named(name, archive)
         job = Import(
             id=new_id(),
             project=project,
@@ -96,7 +99,7 @@ class Imports:
                 wanted.append(submitted(values, number))
                 results.append(None)
             except Invalid as problem:
-                results.append((number, str(values.get("file", "")), Outcome(None, problem=problem)))
+                results.append((number, _file(values), Outcome(None, problem=problem)))
         added = iter(
             _results(wanted, await self._figures.add(wanted, project=job.project, actor=actor)) if wanted else ()
         )
@@ -142,6 +145,15 @@ class Imports:
             for reject in page.items:
                 await self._rejects.erase(reject.id)
 
+    async def _named(self, name: str, upload: str) -> str:
+        """The name to keep of an archive: with DICOM in it, or if that cannot be said, an id."""
+        try:
+            async with self._blobs.local(upload) as path:
+                safe = await asyncio.to_thread(_names_nobody, path)
+        except (Invalid, NotFound):  # the import will say so
+            safe = False
+        return name if safe else f"{upload[:16]}.zip"
+
     def _follow(self, id: str) -> None:
         task = asyncio.create_task(self._run(id), name=f"import {id}")
         self._running.add(task)
@@ -174,7 +186,10 @@ class Imports:
             bundle = await asyncio.to_thread(Zip, path, name=job.name)
             with bundle:
                 items, warnings = await asyncio.to_thread(_sorted_out, archive.rows(bundle))
-                told = [_reject(job.id, one.row or 0, one.file, refusal(one), severity="warning") for one in warnings]
+                told = [
+                    _reject(job.id, one.row or 0, _place(bundle, one.file), refusal(one), severity="warning")
+                    for one in warnings
+                ]
                 await self._rejects.insert_many(told)
                 await self._jobs.update(job.id, lambda old: (old.changed(total=len(items)), ()))
                 for start in range(job.next_row, len(items) + 1, BATCH):
@@ -191,19 +206,19 @@ class Imports:
         if job.archive is not None and not await self._jobs.count({"state": "running", "archive": job.archive}):
             await self._blobs.delete(job.archive)
 
-    async def _add(self, bundle: Bundle, items: Sequence[Row | Problem], job: Import) -> list[Result]:
+    async def _add(self, bundle: Zip, items: Sequence[Row | Problem], job: Import) -> list[Result]:
         results: list[Result | None] = []
         wanted: list[NewFigure] = []
         for item in items:
             if isinstance(item, Problem):
                 outcome = Outcome(None, problem=refusal(item))
-                results.append((item.row or 0, item.file, outcome))
+                results.append((item.row or 0, _place(bundle, item.file), outcome))
                 continue
             try:
                 wanted.append(NewFigure(item, await self._unpack(bundle, item.file) if item.file else None))
                 results.append(None)
             except Invalid as problem:
-                results.append((item.number, item.file, Outcome(None, problem=problem)))
+                results.append((item.number, _place(bundle, item.file), Outcome(None, problem=problem)))
         added = iter(_results(wanted, await self._figures.add(wanted, project=job.project, actor=job.actor)))
         return [result if result is not None else next(added) for result in results]
 
@@ -286,5 +301,22 @@ def _sorted_out(items: Iterable[Row | Problem]) -> tuple[list[Row | Problem], li
     return steps, warnings
 
 
+def _names_nobody(path: Path) -> bool:
+    with Zip(path) as bundle:
+        return not archive.holds_dicom(bundle)
+
+
 def _results(wanted: Sequence[NewFigure], outcomes: Sequence[Outcome]) -> list[Result]:
-    return [(new.row.number, new.row.file, outcome) for new, outcome in zip(wanted, outcomes, strict=True)]
+    return [(new.row.number, outcome.file, outcome) for new, outcome in zip(wanted, outcomes, strict=True)]
+
+
+def _file(values: Mapping[str, Any]) -> str:
+    """The name to tell of the file of a row as sent."""
+    upload = values.get("upload")
+    known = isinstance(upload, str) and SHA256.fullmatch(upload)
+    return naming.told(str(values.get("file") or ""), upload=upload if known else None)
+
+
+def _place(bundle: Zip, name: str) -> str:
+    """The name to tell of a file in a zip, or where it stands there."""
+    return naming.told(name) or (f"file {bundle.place(name)} of the zip" if name else "")

@@ -1,14 +1,48 @@
 """The documents of `ingest`: articles and collections, figures, imports and their rejected rows."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.ingest.quarantine import Reason
 from shared.documents.port import Document, Index
 from shared.events.image import Article, Picture
 from shared.events.legend import LegendKind
 
 ImportState = Literal["running", "done", "failed"]
 Severity = Literal["error", "warning"]
+QuarantineState: TypeAlias = Literal["waiting", "confirmed", "blacked_out", "refused"]
+# Of a refusal. No free text: one would write the name there that is to be kept out.
+Refusal: TypeAlias = Literal["names_patient", "shows_patient", "no_figure", "other"]
+
+
+class Rectangle(BaseModel):
+    """A part of a picture, in pixels of the whole as sent, upright, from its upper left corner."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    left: Annotated[int, Field(ge=0)]
+    top: Annotated[int, Field(ge=0)]
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+
+
+class Quarantine(BaseModel):
+    """That a picture waits for an administrator's look and why (`reasons`), or what came of it.
+
+    `picture` is there while it waits: until then the figure has none. `blacked`: what was blacked out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: QuarantineState
+    reasons: tuple[Reason, ...] = ()
+    picture: Picture | None = None
+    blacked: tuple[Rectangle, ...] = ()
+    refusal: Refusal | None = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
 
 
 class StoredArticle(Document):
@@ -36,8 +70,11 @@ class StoredArticle(Document):
 
 
 class Figure(Document):
-    """An image with its legend, in an article. Its version is the revision that events carry. `pixels`: the blob that
-    is kept of a DICOM in place of its original (`services.ingest.stored`)."""
+    """An image with its legend, in an article. Its version is the revision that events carry.
+
+    `pixels`: the blob that is kept of a DICOM in place of its original (`services.ingest.stored`); `gone`: content
+    hashes of files that were its own and must not be there any more (see `figures.Figures.tidy`).
+    """
 
     collection: ClassVar[str] = "ingest.figures"
     indexes: ClassVar[tuple[Index, ...]] = (
@@ -48,6 +85,10 @@ class Figure(Document):
         Index("by_display", ("picture.display.blob",)),
         Index("by_thumbnail", ("picture.thumbnail.blob",)),
         Index("by_pixels", ("pixels",)),
+        Index("by_quarantine", ("project", "quarantine.state", "created_at")),
+        Index("by_waiting_file", ("quarantine.picture.sha256",)),
+        Index("by_waiting_display", ("quarantine.picture.display.blob",)),
+        Index("by_waiting_thumbnail", ("quarantine.picture.thumbnail.blob",)),
     )
 
     project: str
@@ -58,6 +99,8 @@ class Figure(Document):
     legend_kind: LegendKind = "legend"
     language: str | None = None
     picture: Picture | None = None
+    quarantine: Quarantine | None = None
+    gone: tuple[str, ...] = ()
     pixels: str | None = None
     technical: dict[str, str] = {}
     external_id: str | None = None
@@ -66,6 +109,11 @@ class Figure(Document):
     actor: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def held(self) -> Picture | None:
+        """Its picture, whether people may see it or it waits in quarantine."""
+        return self.picture or (self.quarantine.picture if self.quarantine else None)
 
 
 class Import(Document):

@@ -291,6 +291,30 @@ def write(small: Any, folder: str) -> tuple[Jpeg, Jpeg]:
         raise OSError(f"The renditions could not be written ({_first_line(error)}).") from error
 
 
+def whole(path: str, kind: Format) -> Iterator[Any]:
+    """Every page and frame at full size, upright; of a pyramid the largest level within bounds, without a slide's label
+    and overview. Raises as `read`."""
+    guard()
+    with explained(kind):
+        first = _opened(path, kind, 0, deepest=True)
+        for number in range(max(first.pages, first.frames)):
+            try:
+                found = _opened(path, kind, number, deepest=True)
+            except NotFound:  # a label or an overview
+                continue
+            yield found.image.copy_memory().autorot()
+
+
+def headers(path: str, kind: Format) -> dict[str, Any]:
+    """What libvips finds beside the pixels, by its names; nothing where another library decodes the file."""
+    guard()
+    try:
+        image = _load(path, kind)
+    except pyvips.Error:
+        return {}
+    return {name: image.get(name) for name in image.get_fields()}
+
+
 @contextmanager
 def explained(kind: Format) -> Iterator[None]:
     """libvips' and the codecs' errors as ours."""

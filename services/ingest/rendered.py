@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.ingest.quarantine import Reason
 from shared.errors import TooLarge
 
 Format = Literal["png", "jpeg", "tiff", "webp", "gif", "bmp", "jpeg2000", "dicom"]
+Size = tuple[int, int]  # width, height, in pixels
+Area = tuple[int, int, int, int]  # left, top, width, height, in pixels
 
 DISPLAY_SIDE = 2048  # pixels, the long side
 THUMBNAIL_SIDE = 320
@@ -40,7 +43,7 @@ class Rendered:
     """`width` and `height` are those of the picture as sent, upright, in pixels. `technical` holds code values only.
 
     `pages` and `frames` are those that can be looked at; `deep`: it has more values than a screen; `pixels`: the file
-    (in the folder given to `render`) to keep in place of the original.
+    (in the folder given to `render`) to keep in place of the original; `reasons`: why it is to wait in quarantine.
     """
 
     format: Format
@@ -53,6 +56,7 @@ class Rendered:
     frames: int = 1
     deep: bool = False
     pixels: str | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 def check_pixels(width: int, height: int) -> None:

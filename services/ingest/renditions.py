@@ -4,8 +4,11 @@ What a file is, is read from its content, never from its name. Nothing of the or
 """
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from services.ingest.rendered import LARGEST_FILE, LARGEST_TIFF, Format, Rendered
+from services.ingest.rendered import LARGEST_FILE, LARGEST_TIFF, Area, Format, Rendered, Size
 from shared.errors import Invalid, TooLarge, Unsupported
 
 READABLE = "PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 and DICOM"
@@ -42,6 +45,8 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x5c\x01\x00\x00", "NIfTI"),
 )
 
+REDACTED: Final[Format] = "tiff"  # of the file that takes the place of one in which parts were blacked out
+
 
 def sniff(head: bytes) -> Format:
     """The format of a file that begins with `head` (132 bytes are enough).
@@ -67,7 +72,7 @@ def render(path: str, folder: str) -> Rendered:
 
     Raises: Invalid (empty, no picture, damaged or truncated), TooLarge, Unsupported; each with a remedy.
     """
-    from services.ingest import raster  # noqa: PLC0415 - libvips loads in workers only
+    from services.ingest import marks, raster  # noqa: PLC0415 - libvips loads in workers only
 
     with open(path, "rb") as file:
         kind = sniff(file.read(132))
@@ -83,8 +88,10 @@ def render(path: str, folder: str) -> Rendered:
 
         pixels = os.path.join(folder, "pixels.tif")
         picture = dicom.read(path, pixels)
+        reasons = dicom.reasons(path)
     else:
         picture = raster.read(path, kind)
+        reasons = marks.reasons(path, kind)
     display, thumbnail = raster.write(picture.small, folder)
     return Rendered(
         kind,
@@ -97,4 +104,23 @@ def render(path: str, folder: str) -> Rendered:
         picture.frames,
         picture.deep,
         pixels,
+        reasons,
     )
+
+
+def black_out(path: str, kind: Format, areas: Sequence[Area], size: Size, folder: str) -> Rendered:
+    """The picture at `path` with `areas` black on every page and frame, as files in `folder`, an existing one of its
+    own; `pixels` of the answer is the one to keep in place of the file that was, a TIFF. `size`: of the picture in
+    whose pixels the areas are; the file's may differ. A DICOM is not the file but its stored pixels.
+
+    Metadata is left behind, but for the colour profile. Raises as `render`.
+    """
+    from services.ingest import raster, redaction  # noqa: PLC0415 - libvips loads in workers only
+
+    target = os.path.join(folder, "black.tif")
+    if kind == "dicom":
+        small, frames, deep = redaction.write_stored(path, areas, target)
+        display, thumbnail = raster.write(small, folder)
+        return Rendered(kind, *size, display, thumbnail, frames=frames, deep=deep, pixels=target)
+    redaction.write(path, kind, areas, size, target)
+    return replace(render(target, folder), pixels=target)

@@ -1,22 +1,29 @@
 """ingest, wired: articles and collections, figures, imports."""
 
+import asyncio
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.ingest import views_api
+from services.ingest import quarantine_api, views_api
 from services.ingest.api import router
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
+from services.ingest.inspection import Inspection
 from services.ingest.views import Views
+from shared import metrics
+from shared.access import DEFAULT_PROJECT
 from shared.bus.port import Subscription
 from shared.engine import Engine
+from shared.errors import TransientError
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted, ImageUploaded
 from shared.http import door
 from shared.workers import Workers
 
+COUNTING_SECONDS: Final = 30.0
 VIEW_BYTES: Final = 4 << 30
 
 
@@ -30,13 +37,16 @@ class Ingest:
         self._figures = figures = Figures(engine.documents, engine.blobs, workers, engine.erasures)
         self._imports = Imports(engine.documents, engine.blobs, figures)
         self._views = Views(engine.documents, engine.blobs, viewers, view_bytes)
+        self._inspection = Inspection(engine.documents, engine.blobs, workers, figures, self._views)
+        self._counting: asyncio.Task[None] | None = None
         doors = router(figures, self._imports, engine)
         doors.include_router(views_api.router(self._views, engine))
+        doors.include_router(quarantine_api.router(self._inspection, self._views, engine.signer))
         self.app: ASGIApp | None = door(
             "ingest",
             doors,
             signer=engine.signer,
-            description="Articles and collections, figures, imports, views.",
+            description="Articles and collections, figures, quarantine, imports, views.",
         )
         self.subscriptions = (
             Subscription("ingest.originals", (ImageUploaded,), figures.forget_originals),
@@ -48,10 +58,23 @@ class Ingest:
         await self._figures.erase_again()
         await self._imports.start()
         await self._views.start()
+        self._counting = asyncio.create_task(self._count(), name="count quarantine")
 
     async def stop(self) -> None:
+        if self._counting is not None:
+            self._counting.cancel()
+            await asyncio.gather(self._counting, return_exceptions=True)
         await self._views.stop()
         await self._imports.stop()
+
+    async def _count(self) -> None:
+        while True:
+            try:
+                waiting = float(await self._inspection.waiting(project=DEFAULT_PROJECT))
+            except TransientError:
+                waiting = math.nan
+            metrics.QUARANTINE_WAITING.set(waiting)
+            await asyncio.sleep(COUNTING_SECONDS)
 
     async def _forget(self, events: Sequence[Event]) -> None:
         """What imports and the log still say of erased figures goes too."""

@@ -3,7 +3,7 @@ that say how to show them, and nothing else of the file. Runs in workers only.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,6 +82,23 @@ def read(path: str, frame: int) -> tuple[Plane, Numbers, int]:
     except (KeyError, ValueError, tifffile.TiffFileError) as error:
         raise Invalid(f"The stored pixels in {Path(path).name[:12]} are damaged.", remedy="Import it again.") from error
     return plane_of(pixels, numbers, frame), numbers, count
+
+
+def frames(path: str) -> tuple[Numbers, Iterator[Pixels]]:
+    """The numbers of all frames that are kept, and their pixels as stored, one at a time. Raises Invalid when it is
+    damaged."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            numbers = _NUMBERS.validate_json(file.pages.first.tags[_DESCRIPTION].value)
+    except (KeyError, ValueError, tifffile.TiffFileError) as error:
+        raise Invalid(f"The stored pixels in {Path(path).name[:12]} are damaged.", remedy="Import it again.") from error
+    return numbers, _frames(path)
+
+
+def _frames(path: str) -> Iterator[Pixels]:
+    with tifffile.TiffFile(path) as file:
+        for page in file.pages:
+            yield np.asarray(page.asarray(maxworkers=1))
 
 
 def plane_of(pixels: Pixels, numbers: Numbers, frame: int) -> Plane:

@@ -12,7 +12,7 @@ from services.ingest.model import Figure
 from shared.errors import Invalid
 from shared.events.legend import LegendKind
 
-_SHA256: Final = re.compile("[0-9a-f]{64}")
+SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def submitted(values: Mapping[str, Any], number: int) -> NewFigure:
     row, upload = check(values, number), values.get("upload") or None
     if isinstance(row, list):
         raise refusal(row[0])
-    if upload is not None and not (isinstance(upload, str) and _SHA256.fullmatch(upload)):
+    if upload is not None and not (isinstance(upload, str) and SHA256.fullmatch(upload)):
         raise Invalid("That is no upload.", field="upload", remedy="Give what POST /api/v1/uploads answered.")
     if row.file and upload is None:
         raise Invalid(
@@ -70,7 +70,7 @@ def corrected(figure: Figure, correction: Correction) -> dict[str, Any]:
     values = {
         "doi": figure.article.doi,
         "collection": figure.article.collection,
-        "file": figure.picture.file if figure.picture else "",
+        "file": figure.held.file if figure.held else "",
         **{name: getattr(figure, name) for name in Correction.model_fields if name != "legend_kind"},
         **given,
     }

@@ -84,10 +84,11 @@ class Views:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def source(self, figure: str, *, page: int = 0, frame: int = 0) -> Source:
-        """Raises NotFound, Erased, Invalid when its picture has no such page or frame."""
+    async def source(self, figure: str, *, page: int = 0, frame: int = 0, waiting: bool = False) -> Source:
+        """`waiting`: also of a picture in quarantine. Raises NotFound, Erased, Invalid when its picture has no such
+        page or frame."""
         found = await self._figures.get(figure)
-        picture = found.picture
+        picture = found.held if waiting else found.picture
         if picture is None:
             raise NotFound("This figure has no picture.")
         if page >= picture.pages > 0 and page:
@@ -290,11 +291,12 @@ def _scaled(width: int, height: int, region: Region | None, size: int) -> Cut:
 
 def _blobs_of(figure: Figure) -> set[str]:
     """Of which views may be made."""
-    if figure.picture is None:
+    picture = figure.held
+    if picture is None:
         return set()
-    if figure.picture.format != "dicom":
-        return {figure.picture.sha256}
-    return {figure.pixels or figure.picture.display.blob}
+    if picture.format != "dicom":
+        return {picture.sha256}
+    return {figure.pixels or picture.display.blob}
 
 
 def _none_such(what: str, number: int, count: int) -> NotFound:

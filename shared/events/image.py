@@ -60,6 +60,7 @@ class ImageUploaded(Event):
     legend_kind: LegendKind = "legend"
     language: Annotated[str | None, Field(description="BCP 47 tag given by the sender")] = None
     picture: Picture | None = None
+    withheld: Annotated[bool, Field(description="There is a picture that waits in quarantine, or was refused")] = False
     technical: Annotated[dict[str, str], Field(description="Code values only, e.g. Modality: MR")] = {}
     external_id: Annotated[str | None, Field(description="Opaque id of the sender")] = None
     patient_group: str | None = None

@@ -34,6 +34,7 @@ class Status(Ready):
     version: str
     services: list[str]
     figures: Annotated[dict[str, int], Field(description="In the search index, by status; empty when it is down")]
+    quarantine: Annotated[int | None, Field(description="Pictures that wait for a look; null: not known")] = None
     progress: list[GroupProgress]
     dead_letters: Annotated[int, Field(description=f"Counted up to {MOST_DEAD_LETTERS}")]
 
@@ -42,8 +43,13 @@ class _Found(BaseModel):
     total: int
 
 
+class _Waiting(BaseModel):
+    waiting: int
+
+
 class Observer:
-    """Gathers the status: from the bus, from the services that run apart, and the numbers of figures from `export`."""
+    """Gathers the status: from the bus, from the services that run apart, and the numbers of figures from `export`,
+    of pictures in quarantine from `ingest`."""
 
     def __init__(
         self, engine: Engine, hops: Mapping[str, Hop], services: Sequence[str], apart: Sequence[Hop] = ()
@@ -51,6 +57,7 @@ class Observer:
         """`apart`: to the services in processes of their own; none when all run in this one."""
         self._bus = engine.bus
         self._export = hops["export"]
+        self._ingest = hops["ingest"]
         self._signer = engine.signer
         self._apart = apart
         self._watch = Watch(engine, "gateway")
@@ -66,13 +73,14 @@ class Observer:
         standings = await asyncio.gather(self._watch.look(), *(self._standing(hop) for hop in self._apart))
         problems = [problem for standing in standings for problem in standing.problems]
         said = {(one.group, one.topic): one for standing in standings for one in standing.progress}
-        figures, dead_letters = dict[str, int](), 0
+        figures, dead_letters, waiting = dict[str, int](), 0, None
         try:
             for one in await self._bus.overview():
                 said.setdefault((one.group, one.topic), GroupProgress.model_validate(one, from_attributes=True))
             dead_letters = len(await self._bus.dead_letters(limit=MOST_DEAD_LETTERS))
             totals = await asyncio.gather(*(self._figures(caller, status) for status in STATUSES))
             figures = dict(zip(STATUSES, totals, strict=True))
+            waiting = await self._quarantine(caller)
         except TransientError as error:
             problems.append(error.message)
         return Status(
@@ -81,6 +89,7 @@ class Observer:
             version=VERSION,
             services=self.services,
             figures=figures,
+            quarantine=waiting,
             progress=[said[place] for place in sorted(said)],
             dead_letters=dead_letters,
         )
@@ -93,6 +102,16 @@ class Observer:
             return Standing(ready=False, problems=[f"{hop.service} does not answer."])
         except ValidationError:
             return Standing(ready=False, problems=[f"What answers as {hop.service} is no service of MITagger."])
+
+    async def _quarantine(self, caller: Caller) -> int | None:
+        """For who may see it."""
+        if not caller.may("quarantine.read"):
+            return None
+        token = self._signer.token(caller, self._ingest.service)
+        answer = await self._ingest.request("GET", "/api/v1/quarantine", token=token, params={"limit": 1})
+        if answer.is_error:
+            raise Unavailable("quarantine", f"The quarantine answered {answer.status_code}.")
+        return _Waiting.model_validate_json(answer.content).waiting
 
     async def _figures(self, caller: Caller, status: str) -> int:
         token = self._signer.token(caller, self._export.service)

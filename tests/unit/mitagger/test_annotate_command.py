@@ -85,7 +85,7 @@ def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
     ) as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline().startswith(b'{"id": "1"')
+        assert process.stdout.readline().startswith(b'{"id":"1"')
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
         assert process.wait(50) == 0

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitagger.annotate import LONGEST_LINE, LONGEST_TEXT, Annotated, annotate
+from mitagger.annotate import LONGEST_TEXT, Annotated, Narrowed, annotate
+from mitagger.blocks import LONGEST_LINE
 from services.recommender.local import LocalAnnotator
 from tests.support.vocabularies import vocabularies
+
+ALL = Narrowed()
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +28,8 @@ def annotator() -> LocalAnnotator:
     )
 
 
-def run(annotator: LocalAnnotator, content: bytes, **narrowed: list[str]) -> list[Annotated]:
-    return list(annotate(io.BytesIO(content), annotator, **narrowed))
+def run(annotator: LocalAnnotator, content: bytes, narrowed: Narrowed = ALL) -> list[Annotated]:
+    return list(annotate(io.BytesIO(content), annotator, narrowed))
 
 
 def lines(*records: object) -> bytes:
@@ -65,9 +68,9 @@ def test_plain_text_is_a_legend_a_line_with_its_number(annotator: LocalAnnotator
 
 def test_axes_and_ontologies_narrow(annotator: LocalAnnotator) -> None:
     content = b"femur nucleus glioma"
-    [by_axis] = run(annotator, content, axes=["genetics"])
+    [by_axis] = run(annotator, content, Narrowed(axes=["genetics"]))
     assert [one["curie"] for one in by_axis["annotations"]] == ["GO:1"]
-    [by_ontology] = run(annotator, content, ontologies=["MINE", "UBERON"])
+    [by_ontology] = run(annotator, content, Narrowed(ontologies=["MINE", "UBERON"]))
     assert [one["curie"] for one in by_ontology["annotations"]] == ["UBERON:1", "UBERON:2", "M:1"]
 
 
@@ -114,16 +117,18 @@ def test_offsets_are_exact(annotator: LocalAnnotator, text: str) -> None:
 
 
 def test_records_come_as_lines_go_in(annotator: LocalAnnotator) -> None:
-    read: list[int] = []
-
     class Slow(io.BytesIO):
-        def readline(self, size: int | None = -1, /) -> bytes:
-            read.append(1)
-            return super().readline(size)
+        """A pipe that somebody types into."""
 
-    records = annotate(Slow(lines(*({"id": i, "text": "femur"} for i in range(100)))), annotator)
-    next(records)
-    assert len(read) < 5
+        asked = 0
+
+        def read1(self, size: int | None = -1, /) -> bytes:
+            self.asked += 1
+            return self.readline()
+
+    slow = Slow(lines(*({"id": i, "text": "femur"} for i in range(100))))
+    next(annotate(slow, annotator))
+    assert slow.asked == 1
 
 
 @pytest.mark.parametrize("unit", ["femur ", "(A) nuclei, no femur. ", "long form (LF) ", "A–Z) "])

@@ -22,6 +22,9 @@ WANTED = {
     "vocabulary import", "vocabulary versions", "vocabulary activate", "vocabulary deactivate", "vocabulary rollback",
     "vocabulary diff", "vocabulary delete", "events tail",
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
+    "quarantine list", "quarantine show", "quarantine confirm", "quarantine black-out", "quarantine refuse",
+    "people list", "people invite", "people link", "people roles", "people disable", "people enable", "people sign-out",
+    "people delete", "keys list", "keys create", "keys delete", "audit export",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
 }  # fmt: skip
 

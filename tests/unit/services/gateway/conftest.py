@@ -47,6 +47,11 @@ def echo(name: str, engine: Engine) -> Echo:
         caller.require("search.read")
         return {"total": 3}
 
+    @routes.get("/api/v1/quarantine")
+    async def quarantine(caller: CallerDep) -> dict[str, Any]:
+        caller.require("quarantine.read")
+        return {"waiting": 2}
+
     @routes.post("/internal/republish")
     async def republish(caller: CallerDep, body: dict[str, list[str]]) -> dict[str, int]:
         caller.require("system.write")

@@ -1,6 +1,7 @@
 """People: invited, signed in and out, disabled, deleted; and nobody is let in who should not be."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import httpx
@@ -107,8 +108,8 @@ async def test_changing_the_password_needs_the_old_one_and_ends_other_sessions(i
 async def test_guessing_the_old_password_at_an_open_session_is_slowed_down(installation: Installation) -> None:
     async with installation.signed_in() as browser:
         wrong = {"old": "wrong", "password": OTHER}
-        answers = [await browser.put("/api/v1/session/password", json=wrong) for _ in range(6)]
-    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+        answers = await asyncio.gather(*(browser.put("/api/v1/session/password", json=wrong) for _ in range(7)))
+    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 2
 
 
 async def test_sessions_are_listed_and_ended_one_by_one_or_all(installation: Installation) -> None:
@@ -226,8 +227,10 @@ async def test_an_address_that_guesses_many_names_has_to_wait_and_believes_no_he
             body = {"name": f"name {number}", "password": "wrong"}
             return (await browser.post("/api/v1/session", json=body, headers=headers)).status_code
 
-        answers = [await guess(number) for number in range(FREE_OF_AN_ADDRESS + 1)]
-    assert answers == [401] * FREE_OF_AN_ADDRESS + [429]
+        for _ in range(FREE_OF_AN_ADDRESS - 1):
+            installation.gateway.identity.addresses.failed("127.0.0.1", time.monotonic())
+        answers = await asyncio.gather(*(guess(number) for number in range(3)))
+    assert sorted(answers) == [401, 429, 429]
 
 
 @pytest.mark.parametrize(("trusted", "secure"), [((), False), (("127.0.0.0/8",), True), (("10.0.0.0/8",), False)])

@@ -73,7 +73,7 @@ async def test_every_route_reaches_its_service_and_needs_somebody(installation: 
     async with installation.browser(Authorization="Bearer local") as browser:
         answer = await browser.request(method, path)
     assert answer.status_code == 200
-    if path != "/api/v1/search":
+    if path not in ("/api/v1/search", "/api/v1/quarantine"):  # which say what a status needs
         assert (answer.json()["service"], answer.json()["path"]) == (service, path)
 
 
