@@ -43,7 +43,7 @@ def export(
 ) -> None:
     """Write the record of administration to standard output, newest first.
 
-    Example: mitagger audit export --since 2026-11-01 --format csv > audit.csv
+    Example: mitagger audit export --since 2026-11-01 --format csv
     """
 
     async def ask() -> None:

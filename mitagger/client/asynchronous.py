@@ -300,6 +300,21 @@ class AsyncClient:
         """Goes back to the set before; what is in use then."""
         return await self.send(calls.roll_back_vocabularies())
 
+    async def axis_table(self) -> m.AxisTable:
+        return await self.send(calls.axis_table())
+
+    async def preview_axis_table(self, table: Mapping[str, Any]) -> m.AxisPreview:
+        """What another table (`{"rules": […]}`) would change."""
+        return await self.send(calls.preview_axis_table(table))
+
+    async def apply_axis_table(self, table: Mapping[str, Any]) -> m.VocabularySet:
+        """Begins to use another table (follow it with `vocabulary_set`)."""
+        return await self.send(calls.apply_axis_table(table))
+
+    async def roll_back_axis_table(self) -> m.VocabularySet:
+        """Begins to use the table before this one, with the vocabularies of now."""
+        return await self.send(calls.roll_back_axis_table())
+
     async def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
         """Concepts whose names fit, best first."""
         return (await self.send(calls.concepts(words, axis=axis, limit=limit))).items

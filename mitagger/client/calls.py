@@ -304,6 +304,22 @@ def roll_back_vocabularies() -> Call[m.VocabularySet]:
     return _post("/vocabularies/rollback", m.VocabularySet)
 
 
+def axis_table() -> Call[m.AxisTable]:
+    return _get("/vocabularies/axes", m.AxisTable)
+
+
+def preview_axis_table(table: Mapping[str, Any]) -> Call[m.AxisPreview]:
+    return _post("/vocabularies/axes/preview", m.AxisPreview, dict(table))
+
+
+def apply_axis_table(table: Mapping[str, Any]) -> Call[m.VocabularySet]:
+    return Call("PUT", f"{API}/vocabularies/axes", m.VocabularySet, json=dict(table))
+
+
+def roll_back_axis_table() -> Call[m.VocabularySet]:
+    return _post("/vocabularies/axes/rollback", m.VocabularySet)
+
+
 def concepts(words: str, *, axis: str = "", limit: int | None = None) -> Call[m.Page[m.Concept]]:
     return _get("/concepts", m.Page[m.Concept], q=words, axis=axis, limit=limit)
 

@@ -320,8 +320,43 @@ class VocabularyDifference(Answer):
     renamed_concepts: list[Renamed] = []
 
 
+class AxisRule(Answer):
+    """Concepts of a vocabulary that belong to an axis: those with one of the types, at or below one of `under`, and
+    neither at nor below one of `outside`; an empty list asks nothing."""
+
+    axis: Axis
+    vocabulary: str
+    types: list[str] = []
+    under: list[str] = []
+    outside: list[str] = []
+
+
+class AxisTable(Answer):
+    """Rules in the order in which they are tried."""
+
+    rules: list[AxisRule]
+
+
+class AxisMove(Answer):
+    """Concepts that another table would bring from one axis to another."""
+
+    vocabulary: str
+    before: Axis | None = None
+    after: Axis | None = None
+    concepts: int
+    examples: dict[str, str] = {}
+
+
+class AxisPreview(Answer):
+    """What another table would change; `axes`: concepts on each axis now, and then."""
+
+    moves: list[AxisMove]
+    axes: dict[Axis, tuple[int, int]]
+
+
 class Concept(Answer):
-    """A concept found. `name` is the name that matched, of this `scope`."""
+    """A concept found. `name` is the name that matched, of this `scope`; `fit`: whether it is what was typed (name),
+    begins with it (beginning), has a word for each word typed (words), or does with one letter put right (mistyped)."""
 
     curie: str
     iri: str | None = None
@@ -331,6 +366,8 @@ class Concept(Answer):
     vocabulary_version: str
     name: str = ""
     scope: str = ""
+    fit: str = ""
+    parent_labels: list[str] = []
 
 
 class ConceptDetail(Concept):
@@ -356,6 +393,15 @@ class Mark(Answer):
     reason: str | None = None
 
 
+class Equivalent(Answer):
+    """The same concept in another ontology."""
+
+    iri: str | None = None
+    curie: str
+    label: str
+    ontology: str
+
+
 class Recommendation(Answer):
     """A concept suggested for a figure. `decision` is the annotator's answer to it, if there is one."""
 
@@ -372,6 +418,7 @@ class Recommendation(Answer):
     match: str = ""
     score: float
     why: str = ""
+    equivalents: list[Equivalent] = []
     decision: Mark | None = None
 
 

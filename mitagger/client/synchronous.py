@@ -293,6 +293,21 @@ class Client:
         """Goes back to the set before; what is in use then."""
         return self.send(calls.roll_back_vocabularies())
 
+    def axis_table(self) -> m.AxisTable:
+        return self.send(calls.axis_table())
+
+    def preview_axis_table(self, table: Mapping[str, Any]) -> m.AxisPreview:
+        """What another table (`{"rules": […]}`) would change."""
+        return self.send(calls.preview_axis_table(table))
+
+    def apply_axis_table(self, table: Mapping[str, Any]) -> m.VocabularySet:
+        """Begins to use another table (follow it with `vocabulary_set`)."""
+        return self.send(calls.apply_axis_table(table))
+
+    def roll_back_axis_table(self) -> m.VocabularySet:
+        """Begins to use the table before this one, with the vocabularies of now."""
+        return self.send(calls.roll_back_axis_table())
+
     def concepts(self, words: str, *, axis: str = "", limit: int | None = None) -> list[m.Concept]:
         """Concepts whose names fit, best first."""
         return self.send(calls.concepts(words, axis=axis, limit=limit)).items

@@ -318,7 +318,7 @@ def _table(dataset: Dataset) -> Tone:
     levels = apply_voi(np.arange(first, first + entries, dtype=np.int32), dataset)
     # Of the table's bits, which it fills (PS3.3 C.11.2.1.1).
     greys = window(levels, 2 ** (bits - 1), 2**bits)
-    return Tone("table", first, first + entries - 1, table=greys.tolist())
+    return Tone("table", first, first + entries - 1, table=tuple(greys.tolist()))
 
 
 def _group(dataset: Dataset, keyword: str, frame: int) -> Dataset:

@@ -30,8 +30,9 @@ class PreparedPages:
         self._most = most_bytes
         self._known: OrderedDict[str, Prepared] = OrderedDict()
 
-    def find(self, figure: str, file: str, number: int) -> tuple[Path, Prepared] | None:
-        """A page (of the blob `file`) and where its pyramid is, or would be."""
+    def find(self, figure: str, file: str, number: int, *, copied: bool = False) -> tuple[Path, Prepared] | None:
+        """A page (of the blob `file`) and where its pyramid is, or would be. `copied`: originals that are read directly
+        are read from copies here."""
         name = _name(figure, file, number)
         described, pyramid = self._folder / f"{name}.json", self._folder / f"{name}.tif"
         page = self._known.get(name)
@@ -39,7 +40,7 @@ class PreparedPages:
             if page is None:
                 page = Prepared.model_validate_json(described.read_bytes())
             os.utime(described)
-            if not page.direct:
+            if copied or not page.direct:
                 os.utime(pyramid)
         except (FileNotFoundError, ValidationError):
             self._known.pop(name, None)

@@ -17,6 +17,7 @@ from services.ingest.tonemap import Pixels, Tone
 from shared.zoom import TILE_SIDE, Cut
 
 SMALLEST_ENOUGH: Final = 2 * DISPLAY_SIDE  # a file whose smallest level is larger is no pyramid worth the name
+ENOUGH: Final = 0.95  # of the pixels that are asked for: nobody sees the rest, which would cost four times as much
 MARGIN: Final = 8  # pixels around a part that shrinking looks at
 
 
@@ -98,7 +99,7 @@ def _described(
         enough = [level for level in levels if max(level.width, level.height) >= DISPLAY_SIDE] or levels[:1]
         image = _load(path, enough[-1])
         if (offset, factor) != (0, 1):
-            image = _values(image, offset, factor)
+            image = _values(image, offset, factor, weighted=plane.weighted)
         seen = Plane(image, screen=False, weighted=plane.weighted, clear=plane.clear, wide=plane.wide, tone=plane.tone,
                      inverted=plane.inverted)  # fmt: skip
         _, tone, ends = raster.toned(seen)
@@ -135,8 +136,10 @@ def _as_floats(plane: Plane) -> tuple[Any, float, float]:
     return raster.image_of(np.concatenate([units, weight], axis=-1)), low, factor
 
 
-def _values(image: Any, offset: float, factor: float) -> Any:
-    """What `_as_floats` took, its weight untouched, by which the values are multiplied."""
+def _values(image: Any, offset: float, factor: float, *, weighted: bool) -> Any:
+    """What `_as_floats` took; a weight, by which the values are multiplied, untouched."""
+    if not weighted:
+        return image.cast("double") * factor + offset
     colours, weight = image.extract_band(0, n=image.bands - 1), image.extract_band(image.bands - 1)
     return (colours.cast("double") * factor + weight.cast("double") * offset).bandjoin(weight.cast("double"))
 
@@ -148,7 +151,7 @@ def _load(path: str, level: Level) -> Any:
 
 def _part(path: str, page: Prepared, part: Cut) -> Any:
     """From the smallest level that has the pixels for it."""
-    enough = [level for level in page.levels if level.width >= part.across - 1 and level.height >= part.down - 1]
+    enough = [level for level in page.levels if max(level.width, level.height) >= ENOUGH * max(part.across, part.down)]
     level = enough[-1] if enough else page.levels[0]
     image = _load(path, level)
     if abs(part.across - level.width) <= 1 and abs(part.down - level.height) <= 1:
@@ -186,11 +189,28 @@ def _looked(part: Any, page: Prepared, look: Look) -> Any:
         return colours if tone is page.tone else colours.maplut(_lut(tone, np.uint8))
     if part.format == "ushort" and not page.weighted:
         return part.maplut(_lut(tone, np.uint16))
+    line = tone.line()
+    if line is not None and part.format in ("float", "short", "char") and page.factor == 1:
+        return _spread(part, page, tone, line)
     if (page.offset, page.factor) != (0, 1):
-        part = _values(part, page.offset, page.factor)
+        part = _values(part, page.offset, page.factor, weighted=page.weighted)
     plane = Plane(part, screen=False, weighted=page.weighted, clear=page.clear)
     values, outside = raster.values_of(plane, part)
     return raster.image_of(raster.shown(plane, tone, values, outside))
+
+
+def _spread(part: Any, page: Prepared, tone: Tone, line: tuple[float, float]) -> Any:
+    """As `Tone.shown` does it, by libvips, which is four times as fast."""
+    black, white = line
+    values = part
+    if page.weighted:
+        values, weight = part.extract_band(0, n=part.bands - 1), part.extract_band(part.bands - 1)
+        values = values / weight
+    levels = ((values - black) * (255 / (white - black)) + 0.5).cast("uchar")
+    if page.weighted:
+        levels = (weight > 0.5).ifthenelse(levels, 255 if page.clear and not tone.inverted else 0)
+    levels = levels.invert() if tone.inverted else levels
+    return levels.copy(interpretation="b-w" if levels.bands == 1 else "srgb")
 
 
 def _tone(page: Prepared, look: Look) -> Tone:

@@ -146,7 +146,13 @@ def page(path: str, kind: Format, number: int) -> tuple[Opened, Plane]:
     guard()
     with explained(kind):
         found = _opened(path, kind, number, deepest=True)
-        return found, plane_of(found.image, kind)
+        plane = plane_of(found.image, kind)
+        if plane.weighted and not plane.clear:
+            # Mostly all are numbers: worth a look, since half of the work that every view is goes with the weights.
+            whole = finite(found.image).min() > 0
+            found = _opened(path, kind, number, deepest=True)  # it is read from top to bottom, once
+            plane = Plane(found.image, screen=False, wide=plane.wide) if whole else plane_of(found.image, kind)
+        return found, plane
 
 
 def _opened(path: str, kind: Format, number: int, *, deepest: bool) -> Opened:

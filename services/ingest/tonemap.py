@@ -1,7 +1,6 @@
 """From the many greys of a sensor to the 256 of a screen."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,7 +33,7 @@ class Tone:
     low: float = 0
     high: float = 255
     middle: float = 0
-    table: Sequence[int] = ()
+    table: tuple[int, ...] = ()
     inverted: bool = False
 
     def shown(self, pixels: Pixels) -> Screen:
@@ -43,6 +42,12 @@ class Tone:
         if pixels.dtype.kind == "f" and self.curve in ("even", "asinh", "one value"):
             levels[~np.isfinite(pixels)] = 0
         return 255 - levels if self.inverted else levels
+
+    def line(self) -> tuple[float, float] | None:
+        """The values that become black and white, where all between them are spread evenly."""
+        if self.curve == "LINEAR":
+            return self.low, max(self.high - 1, self.low + 1e-6)
+        return (self.low, self.high) if self.curve in ("even", "LINEAR_EXACT") else None
 
     def _levels(self, pixels: Pixels) -> Screen:
         if self.curve == "one value":

@@ -9,6 +9,7 @@ other machines' disks is swept.
 import asyncio
 import contextlib
 import hashlib
+import os
 import shutil
 import time
 from collections import OrderedDict
@@ -177,7 +178,7 @@ class Views:
         task = self._preparing.get(source.name)
         if task is None:
             self._refused.check(source.name)
-            found = await asyncio.to_thread(self._pages.find, source.figure.id, source.blob, source.number)
+            found = await asyncio.to_thread(self._find, source)
             if found is not None:
                 metrics.VIEWS_PREPARED.labels("ready").inc()
                 return self._where(source, *found)
@@ -207,12 +208,16 @@ class Views:
                     await asyncio.to_thread(shutil.copyfile, original, target)
                 made = target if target.exists() else None
                 await asyncio.to_thread(self._pages.keep, id, source.blob, number, page, made)
-        found = await asyncio.to_thread(self._pages.find, id, source.blob, number)
+        found = await asyncio.to_thread(self._find, source)
         if found is None:
             raise Unavailable(
                 "views", "The page had to make room for others at once.", remedy="Raise MITAGGER_VIEW_BYTES."
             )
         return self._where(source, *found)
+
+    def _find(self, source: Source) -> tuple[Path, Prepared] | None:
+        copied = self._blobs.path(source.blob) is None
+        return self._pages.find(source.figure.id, source.blob, source.number, copied=copied)
 
     def _where(self, source: Source, pyramid: Path, page: Prepared) -> tuple[Path, Prepared]:
         own = self._blobs.path(source.blob) if page.direct else None
@@ -312,4 +317,6 @@ def prepare_view(path: str, kind: Format, number: int, target: str) -> Prepared:
 def cut_view(path: str, page: Prepared, part: Cut, look: Look) -> bytes:
     from services.ingest import pyramid  # noqa: PLC0415
 
+    if not os.path.exists(path):  # libvips would not say so
+        raise FileNotFoundError(path)
     return pyramid.cut(path, page, part, look)

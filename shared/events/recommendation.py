@@ -21,6 +21,15 @@ class Span(Body):
     text: str
 
 
+class Equivalent(Body):
+    """The same concept in another ontology."""
+
+    iri: str | None
+    curie: str
+    label: str
+    ontology: str
+
+
 class Recommendation(Body):
     """A concept suggested for a figure, with where it is mentioned and why."""
 
@@ -37,6 +46,7 @@ class Recommendation(Body):
     match: Match
     score: Annotated[float, Field(ge=0, le=1)]
     why: Annotated[str, Field(description="Which name and rule made it, for people")] = ""
+    equivalents: Annotated[list[Equivalent], Field(description="The same in other ontologies of the axis")] = []
 
 
 class RecommendationsReady(Event):

@@ -17,6 +17,7 @@ from numpy.lib.npyio import NpzFile
 from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES
+from shared.vocabulary.beginnings import Beginnings
 from shared.vocabulary.compile import NO_AXIS, compiler
 from shared.vocabulary.matcher import Hit, Matcher
 from shared.vocabulary.source import SCOPES
@@ -82,11 +83,6 @@ class Groups:
         numbers: list[int] = self._values[self._start[group] : self._start[group + 1]].tolist()
         return numbers
 
-    def union(self, groups: Sequence[int]) -> npt.NDArray[np.uint32]:
-        """The numbers of several groups, in ascending order, each once."""
-        parts = [self._values[self._start[group] : self._start[group + 1]] for group in groups]
-        return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint32)
-
 
 class Index(Groups):
     """Numbers by text: the groups are the keys of a trie."""
@@ -110,9 +106,6 @@ class Texts:
 
     def __getitem__(self, number: int) -> str:
         return self._bytes[self._start[number] : self._start[number + 1]].decode()
-
-    def lengths(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        return self._start[numbers + 1].astype(np.int64) - self._start[numbers]
 
 
 class Vocabularies:
@@ -149,7 +142,7 @@ class Vocabularies:
                 self._identifiers = Index(arrays, "identifier")
                 self._keys = Groups(arrays, "key")
                 self._matcher = Matcher(arrays)
-                self._words = Index(arrays, "word")
+                self.beginnings = Beginnings(arrays)
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise Invalid("This is no compiled vocabulary.", remedy=_REMEDY) from error
         self._ontologies = list(self.versions)
@@ -196,15 +189,6 @@ class Vocabularies:
     def find(self, curie: str) -> list[int]:
         """The concepts with this CURIE: one, unless several vocabularies have it; none where it is unknown."""
         return self._identifiers.get(curie)
-
-    def names_with(self, beginning: str) -> npt.NDArray[np.uint32]:
-        """The names with a word that begins like this, in ascending order, each once."""
-        numbers = [number for _, number in self._words.trie.iteritems(beginning)]
-        return self._words.union(numbers)
-
-    def name_lengths(self, names: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        """How many bytes these names have."""
-        return self._names.lengths(names)
 
     def names(self, concept: int) -> list[tuple[str, str]]:
         """The names of a concept with their scopes, the preferred one first."""

@@ -107,16 +107,21 @@ class World:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[World]:
-    async with embedded(folder, MODELS) as engine:
-        service = build(engine, workers=1)
-        for subscription in service.subscriptions:
-            engine.bus.subscribe(subscription)
-        await service.start()
-        await engine.bus.start()
-        transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            yield World(engine, service, client)
-        await service.stop()
+    async with embedded(folder, MODELS) as engine, serving(engine) as world:
+        yield world
+
+
+@asynccontextmanager
+async def serving(engine: Engine) -> AsyncIterator[World]:
+    service = build(engine, workers=1)
+    for subscription in service.subscriptions:
+        engine.bus.subscribe(subscription)
+    await service.start()
+    await engine.bus.start()
+    transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        yield World(engine, service, client)
+    await service.stop()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ import pyvips
 import tifffile
 from numpy.typing import NDArray
 
+from mitagger.client import AsyncClient
+from mitagger.client.errors import NotAllowed
 from services.ingest import views
-from services.ingest.model import Figure
+from services.ingest.model import MODELS, Figure
 from shared import metrics
+from shared.blobs import Blobs
 from shared.errors import Unauthenticated
-from tests.integration.test_ingest import World, dicom, running, world
+from tests.integration.test_ingest import World, dicom, running, serving, world
+from tests.support.embedded import embedded
 from tests.support.images import png
+from tests.support.people import ANNOTATOR, REVIEWER
+from tests.support.system import system
 from tools import pictures
 
 __all__ = ["world"]
@@ -228,3 +235,66 @@ async def test_a_page_that_cannot_be_prepared_is_not_tried_for_each_of_its_tiles
 
 def refused() -> float:
     return float(metrics.WORKER_TASKS.labels("prepare_view", "refused")._value.get())
+
+
+async def test_an_annotator_looks_into_what_was_assigned_to_them_and_asks_for_no_other(tmp_path: Path) -> None:
+    """Through the gateway: the assignment's addresses need no session, as a viewer's pictures have none elsewhere."""
+    (tmp_path / "a.png").write_bytes(png(1, width=700, height=600))
+    async with system(tmp_path) as running:
+        work = running.work
+        figure = await work.ask("admin", lambda c: c.create_figure(tmp_path / "a.png", collection="c"))
+        await running.engine.bus.settled()
+        people = await work.ask("admin", accounts)
+        sent = {"figures": [figure.id], "annotator": people[ANNOTATOR], "reviewer": people[REVIEWER]}
+        made = await work.ask("admin", lambda c: c.assign(**sent))
+        zoom = (await work.ask(ANNOTATOR, lambda c: c.assignment(made.items[0].id))).figure.zoom
+        assert zoom is not None
+        assert (zoom.width, zoom.height, zoom.max_level, zoom.windowed) == (700, 600, 10, False)
+        transport = httpx.ASGITransport(running.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://system") as stranger:
+            tile = await stranger.get(f"{zoom.url}10/1_1.jpg")
+            assert seen(tile).shape == (88, 188)
+            assert tile.headers["x-content-type-options"] == "nosniff"
+            assert tile.headers["cache-control"] == "private, max-age=1800"
+            known = {"If-None-Match": tile.headers["etag"]}
+            assert (await stranger.get(f"{zoom.url}10/1_1.jpg", headers=known)).status_code == 304
+        with pytest.raises(NotAllowed):
+            await work.ask(ANNOTATOR, lambda c: c.view(figure.id))
+        page = await work.ask("admin", lambda c: c.view(figure.id))
+        assert (page.low, page.high, page.tiles.width) == (0, 255, 700)
+        into = io.BytesIO()
+        await work.ask("admin", lambda c: c.render(figure.id, into, size=70, region="0,0,100,100", invert=True))
+        assert pyvips.Image.new_from_buffer(into.getvalue(), "").width == 70
+
+
+async def accounts(client: AsyncClient) -> dict[str, str]:
+    return {account.name: account.person async for account in client.accounts()}
+
+
+async def test_a_slide_in_an_object_store_is_read_from_a_copy_that_goes_with_it(tmp_path: Path) -> None:
+    async with embedded(tmp_path, MODELS) as plain:
+        engine = replace(plain, blobs=Blobs("memory:///", scratch=tmp_path / "scratch"))
+        async with serving(engine) as world:
+            content = tiff(np.tile(pictures.colour(), (12, 9, 1)), tile=(256, 256), photometric="rgb")
+            figure = await figure_of(world, content, "a.tif")
+            render = f"/api/v1/figures/{figure['id']}/render"
+            assert seen(await world.ask("GET", render, params={"size": 100})).shape == (100, 100, 3)
+            folder = engine.blobs.scratch / "views"
+            (copy,) = folder.glob("*.tif")
+            assert copy.read_bytes() == content
+            copy.unlink()  # to make room, say
+            assert (await world.ask("GET", render, params={"size": 101})).status_code == 200
+            await world.ask("DELETE", f"/api/v1/figures/{figure['id']}")
+            await engine.bus.settled()
+            assert list(folder.iterdir()) == []
+
+
+async def test_a_dicom_from_before_its_pixels_were_kept_is_seen_as_its_display(world: World) -> None:
+    figure = await figure_of(world, dicom(), "a.dcm")
+    figures = world.engine.documents.collection(Figure)
+    await figures.update(figure["id"], lambda old: (old.changed(pixels=None), ()))
+    page = await view(world, figure["id"])
+    assert (page["low"], page["high"], page["curve"]) == (0, 255, "even")
+    display = pyvips.Image.new_from_buffer(await world.engine.blobs.read(figure["picture"]["display"]["blob"]), "")
+    shown = seen(await world.ask("GET", f"/api/v1/figures/{figure['id']}/render"))
+    assert np.abs(shown.astype(int) - display.numpy()).mean() < 2

@@ -21,6 +21,7 @@ WANTED = {
     "serve", "demo", "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup",
     "vocabulary import", "vocabulary versions", "vocabulary activate", "vocabulary deactivate", "vocabulary rollback",
     "vocabulary diff", "vocabulary delete", "events tail",
+    "vocabulary axes show", "vocabulary axes preview", "vocabulary axes apply", "vocabulary axes rollback",
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
     "quarantine list", "quarantine show", "quarantine confirm", "quarantine black-out", "quarantine refuse",
     "people list", "people invite", "people link", "people roles", "people disable", "people enable", "people sign-out",

@@ -144,6 +144,7 @@ function recommendationFrom({ tag, recommendation }: Shown): Recommendation {
     match: 'label',
     score: tag.score ?? 0,
     why: '',
+    equivalents: [],
   }
 }
 
