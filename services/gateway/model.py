@@ -109,5 +109,13 @@ class AuditEntry(Document):
     outcome: Outcome = "begun"
 
 
+class CollectionTime(Document):
+    """When files that nothing names were last collected, all of them."""
+
+    collection: ClassVar[str] = "gateway.collection_times"
+
+    at: datetime
+
+
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (Session, Key, Administrators, Account, AuditEntry)
+MODELS: tuple[type[Document], ...] = (CollectionTime, Session, Key, Administrators, Account, AuditEntry)

@@ -6,8 +6,9 @@ from starlette.types import ASGIApp
 
 from services.gateway.api import public_door
 from services.gateway.api.system import Observer
+from services.gateway.collecting import Collector
 from services.gateway.identity import Identity, SignIn
-from services.gateway.routes import SERVICES
+from services.gateway.routes import ROUTES, SERVICES
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.http import Hop
@@ -24,15 +25,15 @@ class Gateway:
         self,
         app: ASGIApp,
         identity: Identity,
-        hops: Mapping[str, Hop],
-        observer: Observer,
+        collector: Collector,
+        hops: Sequence[Hop],
         welcome: Callable[[SignIn], None],
     ) -> None:
         self.app: ASGIApp = app
         self.first_sign_in: SignIn | None = None
         self.identity = identity
-        self.hops = hops
-        self.observer = observer
+        self._collector = collector
+        self._hops = hops
         self._welcome = welcome
 
     async def start(self) -> None:
@@ -41,9 +42,11 @@ class Gateway:
         self.first_sign_in = await self.identity.first_sign_in()
         if self.first_sign_in is not None:
             self._welcome(self.first_sign_in)
+        await self._collector.start()
 
     async def stop(self) -> None:
-        for hop in self.hops.values():
+        await self._collector.stop()
+        for hop in self._hops:
             await hop.close()
 
 
@@ -62,5 +65,9 @@ def build(
     `trusted_proxies`: addresses or networks whose X-Forwarded-For and -Proto are believed."""
     identity = Identity(engine.documents, local_key=local_key)
     observer = Observer(engine, hops, SERVICES, apart)
-    app = public_door(engine, identity, hops, observer, upload_bytes=upload_bytes, trusted_proxies=trusted_proxies)
-    return Gateway(app, identity, hops, observer, welcome)
+    keepers = {route.service: hops[route.service] for route in ROUTES if route.service in hops}
+    collector = Collector(engine.documents, engine.blobs, engine.signer, keepers)
+    app = public_door(
+        engine, identity, hops, observer, collector, upload_bytes=upload_bytes, trusted_proxies=trusted_proxies
+    )
+    return Gateway(app, identity, collector, list(hops.values()), welcome)

@@ -12,6 +12,7 @@ from services.gateway.api import accounts, audit, bioportal, events, files, iden
 from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
 from services.gateway.audit import Audit
+from services.gateway.collecting import Collector
 from services.gateway.identity import Identity
 from shared.engine import Engine
 from shared.http import NO_TELEMETRY, BoundedBody, Hop, Observed, Unfailing, answer_with_problems
@@ -24,6 +25,7 @@ def public_door(
     who: Identity,
     hops: Mapping[str, Hop],
     observer: system.Observer,
+    collector: Collector,
     *,
     upload_bytes: int,
     trusted_proxies: Sequence[str] = (),
@@ -38,7 +40,7 @@ def public_door(
     app.include_router(audit.router(record, who.accounts))
     app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))
     app.include_router(events.router(engine.bus, hops, engine.signer, record))
-    app.include_router(system.router(observer))
+    app.include_router(system.router(observer, collector, record))
     app.include_router(passing.router(hops, engine.signer, record))
     app.include_router(bioportal.router(who, hops["recommender"], engine.signer))
     app.include_router(workbench.router(workbench.BUILT))

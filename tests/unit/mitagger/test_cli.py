@@ -27,6 +27,7 @@ WANTED = {
     "people list", "people invite", "people link", "people roles", "people disable", "people enable", "people sign-out",
     "people delete", "keys list", "keys create", "keys delete", "audit export",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
+    "files collect",
 }  # fmt: skip
 
 runner = CliRunner()

@@ -8,14 +8,15 @@ import httpx
 import pytest
 
 from services.gateway.accounts import Accounts
-from services.gateway.api import public_door
 from services.gateway.model import Account, Administrators, Session
 from services.gateway.passwords import Passwords
+from services.gateway.service import build
 from services.gateway.throttle import FREE_OF_AN_ADDRESS, Throttle, network_of
 from shared.clock import now
 from shared.errors import Conflict
+from shared.http import Hop
 from shared.settings import Settings
-from tests.unit.services.gateway.conftest import Installation
+from tests.unit.services.gateway.conftest import Installation, echo
 
 PASSWORD = "four quite unrelated words"
 OTHER = "some entirely different sentence"
@@ -237,8 +238,10 @@ async def test_an_address_that_guesses_many_names_has_to_wait_and_believes_no_he
 async def test_only_trusted_proxies_say_who_asks_and_how(
     installation: Installation, trusted: tuple[str, ...], secure: bool
 ) -> None:
-    engine, door = installation.engine, installation.gateway
-    app = public_door(engine, door.identity, door.hops, door.observer, upload_bytes=1, trusted_proxies=trusted)
+    engine = installation.engine
+    hops = {name: Hop(name, app=echo(name, engine).app) for name in ("ingest", "recommender", "annotation", "export")}
+    app = build(engine, hops, upload_bytes=1, trusted_proxies=trusted).app
+    assert app is not None
     body = {"name": "administrator", "password": installation.password}
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
