@@ -2,7 +2,7 @@
 
 import typer
 
-from mitagger.cli import dead_letters, events, indexes, quarantine, topics, vocabulary
+from mitagger.cli import dead_letters, events, files, indexes, quarantine, topics, vocabulary
 from mitagger.cli.annotate import annotate
 from mitagger.cli.backup import backup, restore
 from mitagger.cli.demo import demo
@@ -33,6 +33,7 @@ app.command()(backup)
 app.command()(restore)
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(events.app, name="events")
+app.add_typer(files.app, name="files")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(topics.app, name="topics")

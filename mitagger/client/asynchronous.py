@@ -380,6 +380,10 @@ class AsyncClient:
         except httpx.TransportError as error:
             raise unreachable(self._http.base_url, error) from error
 
+    async def collect_files(self, *, dry_run: bool = False) -> m.Collected:
+        """Removes files that nothing names for two days, or counts them."""
+        return await self.send(calls.collect_files(dry_run))
+
     async def republish(self, topics: Sequence[str]) -> int:
         return (await self.send(calls.republish(topics))).republished
 

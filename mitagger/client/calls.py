@@ -195,6 +195,10 @@ def preview_rows(rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
     return _post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]})
 
 
+def collect_files(dry_run: bool) -> Call[m.Collected]:
+    return _post("/files/collect", m.Collected, {"dry_run": dry_run})
+
+
 def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:
     return Call("POST", f"{API}/imports/archive", m.Import, parts={"file": (file_name, file)})
 

@@ -214,6 +214,14 @@ class Import(Answer):
     problem: str = ""
 
 
+class Collected(Answer):
+    """Of the files older than two days: how many are kept, and how many, with how many bytes, nothing named."""
+
+    kept: int
+    unnamed: int
+    bytes: int
+
+
 class Reject(Answer):
     """A row that stayed out, with file, field and remedy; as a warning, what to know of one that went in."""
 

@@ -371,6 +371,10 @@ class Client:
         except httpx.TransportError as error:
             raise unreachable(self._http.base_url, error) from error
 
+    def collect_files(self, *, dry_run: bool = False) -> m.Collected:
+        """Removes files that nothing names for two days, or counts them."""
+        return self.send(calls.collect_files(dry_run))
+
     def republish(self, topics: Sequence[str]) -> int:
         return self.send(calls.republish(topics)).republished
 

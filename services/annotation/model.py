@@ -35,6 +35,7 @@ class Figure(Document):
     """A figure as image.uploaded told of it; the highest `revision` wins."""
 
     collection: ClassVar[str] = "annotation.figures"
+    keeps_files: ClassVar[bool] = False
     indexes: ClassVar[tuple[Index, ...]] = (Index("by_article", ("project", "article.id")),)
 
     project: str
@@ -52,6 +53,7 @@ class Recommendations(Document):
     """What recommendations.ready last said of a figure (`id`); the highest (`revision`, `generation`) wins."""
 
     collection: ClassVar[str] = "annotation.recommendations"
+    keeps_files: ClassVar[bool] = False
 
     project: str
     revision: int

@@ -52,5 +52,13 @@ class Key(Document):
         return Caller(self.id, {project: frozenset(roles) for project, roles in self.roles.items()})
 
 
+class CollectionTime(Document):
+    """When files that nothing names were last collected, all of them."""
+
+    collection: ClassVar[str] = "gateway.collection_times"
+
+    at: datetime
+
+
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (Session, Key, Account)
+MODELS: tuple[type[Document], ...] = (CollectionTime, Session, Key, Account)

@@ -17,10 +17,10 @@ from services.recommender.local import LocalAnnotator
 from services.recommender.memory import Remembering
 from services.recommender.metadata import VERSION as TAGS_VERSION
 from services.recommender.metadata import TechnicalTags
-from services.recommender.model import Generation
+from services.recommender.model import MODELS, Generation
 from services.recommender.refreshing import Refreshing
 from services.recommender.vocabularies import SiteVocabularies
-from shared import metrics
+from shared import kept, metrics
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.engine import Engine
@@ -72,6 +72,7 @@ class Recommender:
         routes.include_router(vocabularies_api.router(self._site))
         routes.include_router(axes_api.router(self._site, self._loaded))
         routes.include_router(bioportal_api.router(self._loaded))
+        routes.include_router(kept.router(engine.documents, MODELS))
         self.app: ASGIApp | None = door(
             "recommender",
             routes,

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from services.gateway.api import bioportal, events, files, identity, passing, system, workbench
 from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
+from services.gateway.collecting import Collector
 from services.gateway.identity import Identity
 from shared.engine import Engine
 from shared.http import NO_TELEMETRY, BoundedBody, Hop, Observed, Unfailing, answer_with_problems
@@ -22,6 +23,7 @@ def public_door(
     who: Identity,
     hops: Mapping[str, Hop],
     observer: system.Observer,
+    collector: Collector,
     *,
     upload_bytes: int,
 ) -> FastAPI:
@@ -31,7 +33,7 @@ def public_door(
     app.include_router(identity.router(who))
     app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))
     app.include_router(events.router(engine.bus, hops, engine.signer))
-    app.include_router(system.router(observer))
+    app.include_router(system.router(observer, collector))
     app.include_router(passing.router(hops, engine.signer))
     app.include_router(bioportal.router(who, hops["recommender"], engine.signer))
     app.include_router(workbench.router(workbench.BUILT))

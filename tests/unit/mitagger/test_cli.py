@@ -25,6 +25,7 @@ WANTED = {
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
     "quarantine list", "quarantine show", "quarantine confirm", "quarantine black-out", "quarantine refuse",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
+    "files collect",
 }  # fmt: skip
 
 runner = CliRunner()
