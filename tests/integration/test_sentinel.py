@@ -217,7 +217,7 @@ async def _by_every_door(admin: AsyncClient, folder: Path, files: dict[str, byte
     await admin.import_rows(job.id, [*rows, {"row": len(rows) + 1, "file": f"{NAME}.dcm"}])
     # A zip named after the patient, of a folder named so, with what no zip should hold.
     unwanted = {f"../{NAME}.dcm": b"x", f"{NAME}.zip": zipped({f"{NAME}.dcm": b"x"}), f"{NAME}_1.txt": b"\xff\xfe\0"}
-    unwanted[f"{NAME}_torn.dcm"] = b"\0" * 128 + b"DICM" + TORN + bytes(1000)
+    unwanted[f"{NAME}_torn.dcm"] = b"\0" * 128 + b"DICM" + TORN + bytes(100_000)
     archive = folder.parent / f"{NAME}.zip"
     archive.write_bytes(zipped({f"{NAME}/{name}": data for name, data in {**files, **unwanted, **harmless}.items()}))
     await _finished(admin, (await admin.import_archive(archive)).id)
