@@ -36,7 +36,11 @@ Action: TypeAlias = Literal[
     "system.read",
     "system.write",
     "account.write",
+    "key.write",
+    "audit.read",
 ]
+
+OWN: Final[frozenset[Relation]] = frozenset({"own"})
 
 RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
     "administrator": {
@@ -56,6 +60,8 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "system.read": frozenset({"any"}),
         "system.write": frozenset({"any"}),
         "account.write": frozenset({"any"}),
+        "key.write": frozenset({"own", "any"}),
+        "audit.read": frozenset({"any"}),
     },
     "annotator": {
         "figure.read": frozenset({"own", "review"}),
@@ -63,6 +69,7 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "decision.write": frozenset({"own"}),
         "vocabulary.read": frozenset({"any"}),
         "search.read": frozenset({"any"}),
+        "key.write": OWN,
     },
     "reviewer": {
         "figure.read": frozenset({"own", "review"}),
@@ -70,6 +77,7 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "review.write": frozenset({"review"}),
         "vocabulary.read": frozenset({"any"}),
         "search.read": frozenset({"any"}),
+        "key.write": OWN,
     },
     # Other systems of the hospital, by API key.
     "service": {
@@ -108,6 +116,20 @@ class Caller:
     ) -> None:
         """Raises Forbidden unless the caller may."""
         if not self.may(action, relations, project):
-            raise Forbidden(
-                f"You may not do this ({action}).", remedy="Ask an administrator of the project for a role that may."
-            )
+            raise _forbidden(action)
+
+    def require_somewhere(self, action: Action, relations: frozenset[Relation] = frozenset()) -> None:
+        """For what belongs to no project. Raises Forbidden unless the caller may in one of theirs."""
+        if not any(self.may(action, relations, project) for project in self.roles):
+            raise _forbidden(action)
+
+    @property
+    def administers(self) -> bool:
+        """Whether the caller is an administrator anywhere: what these change is recorded."""
+        return any("administrator" in roles for roles in self.roles.values())
+
+
+def _forbidden(action: Action) -> Forbidden:
+    return Forbidden(
+        f"You may not do this ({action}).", remedy="Ask an administrator of the project for a role that may."
+    )

@@ -96,8 +96,49 @@ def keys() -> Call[m.Page[m.ApiKey]]:
     return _get("/keys", m.Page[m.ApiKey])
 
 
-def create_key(name: str, roles: Sequence[m.Role]) -> Call[m.ApiKey]:
-    return _post("/keys", m.ApiKey, {"name": name, "roles": list(roles)})
+def invite(name: str, roles: Sequence[m.Role], days: int) -> Call[m.AccountLink]:
+    return _post("/invitations", m.AccountLink, {"name": name, "roles": list(roles), "days": days})
+
+
+def new_link(person: str, days: int) -> Call[m.AccountLink]:
+    return _post(f"/accounts/{_id(person)}/link", m.AccountLink, {"days": days})
+
+
+def change_account(person: str, changes: Mapping[str, Any]) -> Call[m.Account]:
+    return Call("PATCH", f"{API}/accounts/{_id(person)}", m.Account, json=dict(changes))
+
+
+def delete_account(person: str) -> Call[None]:
+    return Call("DELETE", f"{API}/accounts/{_id(person)}", None)
+
+
+def end_sessions(person: str) -> Call[None]:
+    return Call("DELETE", f"{API}/accounts/{_id(person)}/sessions", None)
+
+
+def join(link: str, password: str) -> Call[m.Session]:
+    return _post("/join", m.Session, {"link": link, "password": password})
+
+
+def change_password(old: str, password: str) -> Call[m.Session]:
+    return Call("PUT", f"{API}/session/password", m.Session, json={"old": old, "password": password})
+
+
+def sign_out_everywhere() -> Call[None]:
+    return Call("DELETE", f"{API}/sessions", None)
+
+
+def create_key(name: str, roles: Sequence[m.Role], days: int | None) -> Call[m.ApiKey]:
+    return _post("/keys", m.ApiKey, {"name": name, "roles": list(roles), "days": days})
+
+
+def create_personal_key(name: str, roles: Sequence[m.Role], projects: Sequence[str], days: int) -> Call[m.ApiKey]:
+    body = {"name": name, "roles": list(roles), "projects": list(projects), "days": days}
+    return _post("/keys/personal", m.ApiKey, body)
+
+
+def audit(since: str, until: str) -> Call[m.Page[m.AuditEntry]]:
+    return _get("/audit", m.Page[m.AuditEntry], since=since, until=until, limit=200)
 
 
 def delete_key(id: str) -> Call[None]:

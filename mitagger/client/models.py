@@ -51,16 +51,44 @@ class Account(Answer):
     name: str
     roles: list[Role]
     created_at: datetime
+    state: Literal["active", "invited", "disabled"] = "active"
+    link_expires_at: datetime | None = None
+
+
+class AccountLink(Account):
+    """With the link that sets a password: `path` after the server's address. It stands only in this answer."""
+
+    link: str
+    path: str
 
 
 class ApiKey(Answer):
-    """An API key; `key` itself stands only in the answer that creates it."""
+    """An API key; `key` itself stands only in the answer that creates it. `owner`: the person; null for another
+    system's."""
 
     id: str
     name: str
     roles: list[Role]
     created_at: datetime
     key: str | None = None
+    projects: list[str] = []
+    owner: str | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class AuditEntry(Answer):
+    """An act of administration. `outcome` begun: the process died before it was known."""
+
+    id: str
+    at: datetime
+    actor: str
+    actor_name: str
+    action: str
+    target: str
+    target_name: str
+    detail: dict[str, str]
+    outcome: Literal["begun", "done", "refused", "failed"]
 
 
 # --- figures

@@ -98,12 +98,56 @@ class Client:
     def create_account(self, name: str, password: str, roles: Sequence[m.Role]) -> m.Account:
         return self.send(calls.create_account(name, password, roles))
 
+    def invite(self, name: str, roles: Sequence[m.Role], *, days: int = 7) -> m.AccountLink:
+        """The only answer that holds the link."""
+        return self.send(calls.invite(name, roles, days))
+
+    def new_link(self, person: str, *, days: int = 7) -> m.AccountLink:
+        """A link to set a new password, for who lost theirs. The only answer that holds it."""
+        return self.send(calls.new_link(person, days))
+
+    def change_account(
+        self, person: str, *, roles: Sequence[m.Role] | None = None, disabled: bool | None = None
+    ) -> m.Account:
+        changes = {"roles": None if roles is None else list(roles), "disabled": disabled}
+        return self.send(calls.change_account(person, changes))
+
+    def delete_account(self, person: str) -> None:
+        """Name, password, sessions and keys go; what the person did stays."""
+        self.send(calls.delete_account(person))
+
+    def end_sessions(self, person: str) -> None:
+        """Signs this person out everywhere."""
+        self.send(calls.end_sessions(person))
+
+    def join(self, link: str, password: str) -> m.Session:
+        """Sets the password that the link is for, and signs this client in."""
+        return self.send(calls.join(link, password))
+
+    def change_password(self, old: str, password: str) -> m.Session:
+        """Ends all other sessions."""
+        return self.send(calls.change_password(old, password))
+
+    def sign_out_everywhere(self) -> None:
+        self.send(calls.sign_out_everywhere())
+
+    def audit(self, *, since: str = "", until: str = "") -> Iterator[m.AuditEntry]:
+        """The record of administration, newest first. `since`, `until`: ISO times."""
+        return self.pages(calls.audit(since, until))
+
     def keys(self) -> Iterator[m.ApiKey]:
         return self.pages(calls.keys())
 
-    def create_key(self, name: str, roles: Sequence[m.Role] = ("service",)) -> m.ApiKey:
-        """The only answer that holds the key itself."""
-        return self.send(calls.create_key(name, roles))
+    def create_key(self, name: str, roles: Sequence[m.Role] = ("service",), *, days: int | None = None) -> m.ApiKey:
+        """Of another system. The only answer that holds the key itself; without `days` it does not expire."""
+        return self.send(calls.create_key(name, roles, days))
+
+    def create_personal_key(
+        self, name: str, *, roles: Sequence[m.Role] = (), projects: Sequence[str] = (), days: int = 90
+    ) -> m.ApiKey:
+        """Of who is signed in, with these of their roles and projects (none: all). The only answer that holds the
+        key itself."""
+        return self.send(calls.create_personal_key(name, roles, projects, days))
 
     def delete_key(self, id: str) -> None:
         self.send(calls.delete_key(id))
