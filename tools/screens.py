@@ -22,6 +22,7 @@ PAGES: Final = {
     "administrator": {
         "figures": "/collection",
         "import": "/import",
+        "quarantine": "/quarantine",
         "export": "/export",
         "people": "/people",
         "system": "/system",

@@ -6,8 +6,9 @@ import time
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from json import loads as parse
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -27,6 +28,10 @@ TAGS_LOOKED_UP: Final = 1_000
 
 app = typer.Typer(no_args_is_help=True, help="The vocabularies in use, and those that a site brings.")
 
+axes = typer.Typer(no_args_is_help=True, help="Which concepts belong to which axis.")
+app.add_typer(axes, name="axes")
+
+TableFile = Annotated[Path, typer.Argument(metavar="FILE", help="An axis table as JSON.")]
 AxisOption = Annotated[str, typer.Option("--axis", help=f"One of {', '.join(AXES)}.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As SNOMEDCT.")]
 Version = Annotated[str, typer.Option("--version", help="Which version; default: the newest that is imported.")]
@@ -271,6 +276,93 @@ def delete(
 
     perform(ask())
     typer.echo(f"{name} {version} is deleted.")
+
+
+@axes.command("show")
+def show_axes(server: Server = "", key: Key = "", data: Data = None) -> None:
+    """Write the axis table, as the JSON that preview and apply read.
+
+    Example: mitagger vocabulary axes show
+    """
+
+    async def ask() -> m.AxisTable:
+        async with connected(Target(server, key, data)) as client:
+            return await client.axis_table()
+
+    as_json(perform(ask()))
+
+
+@axes.command("preview")
+def preview_axes(file: TableFile, server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
+    """Show which concepts another axis table would move, and how many would be on each axis.
+
+    Example: mitagger vocabulary axes preview axes.json
+    """
+
+    async def ask() -> m.AxisPreview:
+        wanted = _table(file)
+        async with _loaded(Target(server, key, data)) as client:
+            with remarks.status("comparing"):
+                return await client.preview_axis_table(wanted)
+
+    found = perform(ask())
+    if json:
+        as_json(found)
+        return
+    table(
+        ("vocabulary", "from", "to", "concepts", "for example"),
+        (
+            (one.vocabulary, one.before or "-", one.after or "-", one.concepts, _few(one.examples))
+            for one in found.moves
+        ),
+    )
+    table(("axis", "now", "then"), ((axis, now, then) for axis, (now, then) in found.axes.items()))
+
+
+def _few(examples: dict[str, str]) -> str:
+    return "; ".join(list(examples.values())[:5])
+
+
+@axes.command("apply")
+def apply_axes(file: TableFile, server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
+    """Use another axis table. Figures get new recommendations by themselves.
+
+    Example: mitagger vocabulary axes apply axes.json
+    """
+
+    async def ask() -> m.VocabularySet:
+        wanted = _table(file)
+        async with _loaded(Target(server, key, data)) as client:
+            return await _compiled(client, await client.apply_axis_table(wanted))
+
+    _say(perform(ask()), json)
+
+
+@axes.command("rollback")
+def roll_back_axes(server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
+    """Go back to the axis table before this one; the vocabularies stay as they are.
+
+    Example: mitagger vocabulary axes rollback
+    """
+
+    async def ask() -> m.VocabularySet:
+        async with _loaded(Target(server, key, data)) as client:
+            return await _compiled(client, await client.roll_back_axis_table())
+
+    _say(perform(ask()), json)
+
+
+def _table(file: Path) -> dict[str, Any]:
+    """Raises NotFound, Invalid."""
+    try:
+        found = parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise Invalid(f"{file} is no JSON: {error}.", remedy="Begin with: mitagger vocabulary axes show") from error
+    if not isinstance(found, dict):
+        raise Invalid(f"{file} is no axis table.", remedy="Begin with: mitagger vocabulary axes show")
+    return found
 
 
 def _known(axis: str) -> None:

@@ -11,7 +11,8 @@ Role: TypeAlias = Literal["administrator", "annotator", "reviewer", "service"]
 ExportFormat: TypeAlias = Literal["csv", "xml"]
 RecommendationState: TypeAlias = Literal["pending", "ready", "none_found", "no_text", "language_unsupported", "failed"]
 
-AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved"]
+AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved", "skipped", "released"]
+ConcernReason: TypeAlias = Literal["bad_image", "wrong_legend", "out_of_scope", "needs_an_expert"]
 QuarantineState: TypeAlias = Literal["waiting", "confirmed", "blacked_out", "refused"]
 Refusal: TypeAlias = Literal["names_patient", "shows_patient", "no_figure", "other"]
 FigureStatus: TypeAlias = Literal["new", "provisional", "returned", "approved"]
@@ -51,16 +52,44 @@ class Account(Answer):
     name: str
     roles: list[Role]
     created_at: datetime
+    state: Literal["active", "invited", "disabled"] = "active"
+    link_expires_at: datetime | None = None
+
+
+class AccountLink(Account):
+    """With the link that sets a password: `path` after the server's address. It stands only in this answer."""
+
+    link: str
+    path: str
 
 
 class ApiKey(Answer):
-    """An API key; `key` itself stands only in the answer that creates it."""
+    """An API key; `key` itself stands only in the answer that creates it. `owner`: the person; null for another
+    system's."""
 
     id: str
     name: str
     roles: list[Role]
     created_at: datetime
     key: str | None = None
+    projects: list[str] = []
+    owner: str | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class AuditEntry(Answer):
+    """An act of administration. `outcome` begun: the process died before it was known."""
+
+    id: str
+    at: datetime
+    actor: str
+    actor_name: str
+    action: str
+    target: str
+    target_name: str
+    detail: dict[str, str]
+    outcome: Literal["begun", "done", "refused", "failed"]
 
 
 # --- figures
@@ -214,6 +243,14 @@ class Import(Answer):
     problem: str = ""
 
 
+class Collected(Answer):
+    """Of the files older than two days: how many are kept, and how many, with how many bytes, nothing named."""
+
+    kept: int
+    unnamed: int
+    bytes: int
+
+
 class Reject(Answer):
     """A row that stayed out, with file, field and remedy; as a warning, what to know of one that went in."""
 
@@ -292,8 +329,43 @@ class VocabularyDifference(Answer):
     renamed_concepts: list[Renamed] = []
 
 
+class AxisRule(Answer):
+    """Concepts of a vocabulary that belong to an axis: those with one of the types, at or below one of `under`, and
+    neither at nor below one of `outside`; an empty list asks nothing."""
+
+    axis: Axis
+    vocabulary: str
+    types: list[str] = []
+    under: list[str] = []
+    outside: list[str] = []
+
+
+class AxisTable(Answer):
+    """Rules in the order in which they are tried."""
+
+    rules: list[AxisRule]
+
+
+class AxisMove(Answer):
+    """Concepts that another table would bring from one axis to another."""
+
+    vocabulary: str
+    before: Axis | None = None
+    after: Axis | None = None
+    concepts: int
+    examples: dict[str, str] = {}
+
+
+class AxisPreview(Answer):
+    """What another table would change; `axes`: concepts on each axis now, and then."""
+
+    moves: list[AxisMove]
+    axes: dict[Axis, tuple[int, int]]
+
+
 class Concept(Answer):
-    """A concept found. `name` is the name that matched, of this `scope`."""
+    """A concept found. `name` is the name that matched, of this `scope`; `fit`: whether it is what was typed (name),
+    begins with it (beginning), has a word for each word typed (words), or does with one letter put right (mistyped)."""
 
     curie: str
     iri: str | None = None
@@ -303,6 +375,8 @@ class Concept(Answer):
     vocabulary_version: str
     name: str = ""
     scope: str = ""
+    fit: str = ""
+    parent_labels: list[str] = []
 
 
 class ConceptDetail(Concept):
@@ -429,6 +503,25 @@ class Review(Answer):
     decided_at: datetime
 
 
+class Concern(Answer):
+    """What an annotator wants an administrator to look at."""
+
+    reason: ConcernReason
+    comment: str = ""
+    at: datetime
+
+
+class Comment(Answer):
+    """What somebody said of an assignment, or of the decision with `key`; `thread` is the comment that it answers."""
+
+    id: str
+    author: str
+    at: datetime
+    text: str
+    key: str | None = None
+    thread: str | None = None
+
+
 class Assignment(Answer):
     """A figure given to an annotator, with its reviewer; `version` is what a careful write sends back."""
 
@@ -444,6 +537,10 @@ class Assignment(Answer):
     no_tag_applies: bool = False
     comment: str = ""
     review: Review | None = None
+    review_begun: bool = False
+    concern: Concern | None = None
+    undoable: int = 0
+    redoable: int = 0
 
 
 class FigureReference(Answer):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from shared.events.recommendation import Axis
 from shared.http import CallerDep, PageOf
 from shared.vocabulary.artefact import Concept, Vocabularies
-from shared.vocabulary.lookup import LONGEST_QUERY, complete, describe
+from shared.vocabulary.lookup import LONGEST_QUERY, Fit, Suggestion, complete, describe
 
 
 class VocabularyView(BaseModel):
@@ -31,10 +31,13 @@ class ConceptView(BaseModel):
 
 
 class FoundConcept(ConceptView):
-    """A concept with the name that matched, and that name's scope."""
+    """A concept with the name that matched, that name's scope, how it fits (it is what was typed, begins with it, has a
+    word for each word typed, or does when one letter is put right), and the labels of at most three parents."""
 
     name: str
     scope: str
+    fit: Fit
+    parent_labels: list[str]
 
 
 class ConceptDetail(ConceptView):
@@ -63,7 +66,7 @@ def router(vocabularies: Callable[[], Vocabularies]) -> APIRouter:
     ) -> PageOf[FoundConcept]:
         caller.require("vocabulary.read")
         found = complete(vocabularies(), q, axis=axis, limit=limit)
-        return PageOf(items=[FoundConcept(**_fields(one.concept), name=one.name, scope=one.scope) for one in found])
+        return PageOf(items=[FoundConcept.model_validate(_found(one)) for one in found])
 
     @routes.get("/api/v1/concepts/{curie}", summary="A concept by its CURIE, such as UBERON:0001954")
     def get_concept(caller: CallerDep, curie: str, ontology: str | None = None) -> ConceptDetail:
@@ -73,6 +76,10 @@ def router(vocabularies: Callable[[], Vocabularies]) -> APIRouter:
         return ConceptDetail(**_fields(entry.concept), names=entry.names, parents=parents)
 
     return routes
+
+
+def _found(one: Suggestion) -> dict[str, object]:
+    return {**_fields(one.concept), "name": one.name, "scope": one.scope, "fit": one.fit, "parent_labels": one.parents}
 
 
 def _fields(concept: Concept) -> dict[str, str | None]:

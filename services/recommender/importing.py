@@ -1,16 +1,18 @@
 """The work of worker processes on vocabularies: reading what was sent, compiling, comparing. Pure, but for files."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from shared.errors import MitaggerError, Unavailable
+from shared.events.recommendation import Axis
 from shared.vocabulary import defaults, package
+from shared.vocabulary.axes import AxisTable
 from shared.vocabulary.defaults import Origin
 from shared.vocabulary.formats.content import Reader, Skipped
 from shared.vocabulary.formats.reading import Format, read
-from shared.vocabulary.source import check
+from shared.vocabulary.source import Name, check
 
 EXAMPLES: Final = 100
 
@@ -90,10 +92,47 @@ def difference(before: Origin | None, after: Origin) -> Difference:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Concepts of a vocabulary that change their axis (null: none), how many, and the first with their names."""
+
+    vocabulary: str
+    before: Axis | None
+    after: Axis | None
+    concepts: int
+    examples: dict[str, str]
+
+
+def moves(origins: Iterable[Origin], table: AxisTable) -> list[Move]:
+    """What another axis table changes."""
+    found: list[Move] = []
+    for origin in origins:
+        moved = replace(origin, table=table)
+        if moved.part == origin.part:
+            continue
+        before, after = origin.read(), moved.read()
+        was, will = before.placing(), after.placing()
+        changed: dict[tuple[Axis | None, Axis | None], dict[str, str]] = {}
+        own = {name.id: name.axis for name in before.names if name.axis}
+        for identifier, label in _labels(before.names).items():
+            move = was(identifier, own.get(identifier)), will(identifier, own.get(identifier))
+            if move[0] != move[1]:
+                changed.setdefault(move, {})[identifier] = label
+        found += [
+            Move(origin.name, *move, len(concepts), dict(list(concepts.items())[:EXAMPLES]))
+            for move, concepts in changed.items()
+        ]
+    return found
+
+
 def labels(origin: Origin) -> dict[str, str]:
     """The preferred name of each concept."""
+    return _labels(origin.read().names)
+
+
+def _labels(names: Iterable[Name]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name in origin.read().names:
+    for name in names:
         if name.scope == "LABEL" or name.id not in found:
             found[name.id] = name.name
     return found

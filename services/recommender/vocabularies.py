@@ -16,7 +16,15 @@ from typing import Final, TypeVar
 
 import structlog
 
-from services.recommender.importing import Difference, Imported, compile_into, difference, import_file
+from services.recommender.importing import (
+    Difference,
+    Imported,
+    Move,
+    compile_into,
+    difference,
+    import_file,
+    moves,
+)
 from services.recommender.loading import Library, Member, Site
 from services.recommender.model import CurrentSet, SkippedRow, VocabularySet, VocabularyVersion, Work
 from shared.blobs import Blobs
@@ -60,8 +68,8 @@ class SiteVocabularies:
     async def bring(
         self, *, name: str, upload: str, file: str, release: str, axis: Axis | None, activate: bool, person: str
     ) -> VocabularyVersion:
-        """Begins to import a file that was uploaded. Raises NotFound when it was not."""
-        await self._blobs.stat(upload)
+        """Begins to import a file that was uploaded. Raises NotFound when it was not within a day."""
+        await self._blobs.uploaded(upload)
         version = await self._versions.insert(
             VocabularyVersion(
                 id=new_id(),
@@ -164,6 +172,40 @@ class SiteVocabularies:
         members = {other: id for other, id in base.members.items() if other != name}
         return await self._begin(base, members, base.table, reason=f"deactivated {name}", person=person)
 
+    async def table(self) -> AxisTable:
+        """The axis table in use, or on its way."""
+        newest = await self._newest()
+        return (newest.table if newest else None) or default_table()
+
+    async def preview(self, table: AxisTable) -> list[Move]:
+        """What another axis table would change of the vocabularies in use."""
+        async with AsyncExitStack() as stack:
+            site = await self.site(await self.current())
+            origins = await self._origins(stack, site)
+            return await self._workers.run(moves, origins, table, timeout=COMPARE_SECONDS)
+
+    async def apply(self, table: AxisTable, *, person: str) -> VocabularySet:
+        """Begins to use another axis table."""
+        base = await self._newest()
+        members = base.members if base else {}
+        kept = None if table == default_table() else table
+        return await self._begin(base, members, kept, reason="changed the axis table", person=person)
+
+    async def roll_back_table(self, *, person: str) -> VocabularySet:
+        """Begins to use the axis table that was in use before the current one, with the vocabularies of now. Raises
+        Conflict when there was no other."""
+        base = await self._newest()
+        current = base.table if base else None
+        before = base
+        while before is not None and before.table == current:
+            if not before.base:
+                before = VocabularySet(id="", person="", created_at=before.created_at) if current else None
+                break
+            before = await self._sets.get(before.base)
+        if base is None or before is None:
+            raise Conflict("There was no other axis table before.", remedy="Apply one instead.")
+        return await self._begin(base, base.members, before.table, reason="rolled back the axis table", person=person)
+
     async def roll_back(self) -> VocabularySet | None:
         """Goes back to the set that was in use before the current one; None: to the defaults. Raises Conflict when
         there was none, NotFound when one of its versions was deleted."""
@@ -260,13 +302,17 @@ class SiteVocabularies:
 
     async def _compile(self, site: Site, path: Path) -> None:
         async with AsyncExitStack() as stack:
-            packages = {
-                member.package: await stack.enter_async_context(self._blobs.local(member.package))
-                for member in site.members
-            }
-            origins = await asyncio.to_thread(self._library.origins, site, packages)
+            origins = await self._origins(stack, site)
             log.info("compiling the vocabularies", cache=str(path.parent))
             await self._workers.run(compile_into, origins, path, timeout=COMPILE_SECONDS)
+
+    async def _origins(self, stack: AsyncExitStack, site: Site) -> list[Origin]:
+        """With the packages at hand until the stack ends."""
+        packages = {
+            member.package: await stack.enter_async_context(self._blobs.local(member.package))
+            for member in site.members
+        }
+        return await asyncio.to_thread(self._library.origins, site, packages)
 
     # --- work
 

@@ -191,7 +191,7 @@ def router(site: SiteVocabularies) -> APIRouter:
         else:
             one = await site.activate(body.activate, person=caller.person)
         response.headers["Location"] = f"/api/v1/vocabularies/sets/{one.id}"
-        return _set(one, active=False)
+        return set_view(one, active=False)
 
     @routes.get("/api/v1/vocabularies/sets", summary="Which vocabularies were used together, the newest first")
     async def list_sets(
@@ -200,19 +200,19 @@ def router(site: SiteVocabularies) -> APIRouter:
         caller.require("vocabulary.write")
         page = await site.sets(after=cursor, limit=limit)
         current = await site.current()
-        return PageOf(items=[_set(one, active=one.id == current) for one in page.items], next=page.next)
+        return PageOf(items=[set_view(one, active=one.id == current) for one in page.items], next=page.next)
 
     @routes.get("/api/v1/vocabularies/sets/{id}", summary="How far an activation is")
     async def read_set(caller: CallerDep, id: str) -> SetView:
         caller.require("vocabulary.write")
-        return _set(await site.get_set(id), active=id == await site.current())
+        return set_view(await site.get_set(id), active=id == await site.current())
 
     @routes.post("/api/v1/vocabularies/rollback", summary="Go back to the vocabularies that were in use before")
     async def roll_back(caller: CallerDep) -> SetView:
         """The set that is in use now; with an empty id the defaults."""
         caller.require("vocabulary.write")
         one = await site.roll_back()
-        return _set(one, active=True) if one else DEFAULTS
+        return set_view(one, active=True) if one else DEFAULTS
 
     return routes
 
@@ -227,5 +227,5 @@ def _version(version: VocabularyVersion, *, active: bool) -> VersionView:
     )
 
 
-def _set(one: VocabularySet, *, active: bool) -> SetView:
+def set_view(one: VocabularySet, *, active: bool) -> SetView:
     return SetView.model_validate({**one.model_dump(include=set(SetView.model_fields)), "active": active})

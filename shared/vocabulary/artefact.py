@@ -17,6 +17,7 @@ from numpy.lib.npyio import NpzFile
 from shared.errors import Invalid
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AXES
+from shared.vocabulary.beginnings import Beginnings
 from shared.vocabulary.compile import NO_AXIS, compiler
 from shared.vocabulary.matcher import Hit, Matcher
 from shared.vocabulary.source import SCOPES
@@ -59,13 +60,15 @@ class Occurrence(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A name that a key stands for: by which rule (an index of `variants.RULES`), and the word's frequency (Zipf).
+    """A name that a key stands for, its scope (an index of `source.SCOPES`), by which rule it does (an index of
+    `variants.RULES`), and the word's frequency (Zipf).
 
     `said` is its spelling where it matches in its own case only, else empty.
     """
 
     concept: int
     name: int
+    scope: int
     rule: int
     zipf: float
     said: str
@@ -81,11 +84,6 @@ class Groups:
     def __getitem__(self, group: int) -> list[int]:
         numbers: list[int] = self._values[self._start[group] : self._start[group + 1]].tolist()
         return numbers
-
-    def union(self, groups: Sequence[int]) -> npt.NDArray[np.uint32]:
-        """The numbers of several groups, in ascending order, each once."""
-        parts = [self._values[self._start[group] : self._start[group + 1]] for group in groups]
-        return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint32)
 
 
 class Index(Groups):
@@ -110,9 +108,6 @@ class Texts:
 
     def __getitem__(self, number: int) -> str:
         return self._bytes[self._start[number] : self._start[number + 1]].decode()
-
-    def lengths(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        return self._start[numbers + 1].astype(np.int64) - self._start[numbers]
 
 
 class Vocabularies:
@@ -149,7 +144,7 @@ class Vocabularies:
                 self._identifiers = Index(arrays, "identifier")
                 self._keys = Groups(arrays, "key")
                 self._matcher = Matcher(arrays)
-                self._words = Index(arrays, "word")
+                self.beginnings = Beginnings(arrays)
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise Invalid("This is no compiled vocabulary.", remedy=_REMEDY) from error
         self._ontologies = list(self.versions)
@@ -197,15 +192,6 @@ class Vocabularies:
         """The concepts with this CURIE: one, unless several vocabularies have it; none where it is unknown."""
         return self._identifiers.get(curie)
 
-    def names_with(self, beginning: str) -> npt.NDArray[np.uint32]:
-        """The names with a word that begins like this, in ascending order, each once."""
-        numbers = [number for _, number in self._words.trie.iteritems(beginning)]
-        return self._words.union(numbers)
-
-    def name_lengths(self, names: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        """How many bytes these names have."""
-        return self._names.lengths(names)
-
     def names(self, concept: int) -> list[tuple[str, str]]:
         """The names of a concept with their scopes, the preferred one first."""
         return [self.name(number) for number in range(self._first_name[concept], self._first_name[concept + 1])]
@@ -233,6 +219,7 @@ class Vocabularies:
             Entry(
                 concept=int(self.name_concept[self._entry_name[entry]]),
                 name=int(self._entry_name[entry]),
+                scope=int(self.name_scope[self._entry_name[entry]]),
                 rule=int(self._entry_rule[entry]),
                 zipf=float(self._entry_zipf[entry]),
                 said=self._said[int(self._entry_said[entry]) - 1] if self._entry_said[entry] else "",

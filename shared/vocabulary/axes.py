@@ -39,7 +39,20 @@ class Rule(BaseModel):
 class AxisTable(BaseModel):
     """Rules in the order in which they are tried."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "rules": [
+                        {"axis": "anatomy", "vocabulary": "SNOMEDCT", "types": ["body structure", "cell"]},
+                        {"axis": "imaging", "vocabulary": "SNOMEDCT", "under": ["SNOMEDCT:363679005"]},
+                    ]
+                }
+            ]
+        },
+    )
 
     rules: Annotated[tuple[Rule, ...], Field(max_length=MOST_RULES)] = ()
 

@@ -30,11 +30,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import Invalid, TooLarge
+from shared.vocabulary import beginnings
 from shared.vocabulary.axes import AXES
 from shared.vocabulary.matcher import packed as matcher_of
 from shared.vocabulary.source import MOST_NAMES, SCOPES, Name, Source, check, digest
 from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, Language, conventions
-from shared.vocabulary.words import key, spoken
+from shared.vocabulary.words import key
 
 LONGEST_KEY = 250
 LONGEST_ACRONYM = 6
@@ -55,7 +56,7 @@ MOST_MEANINGS = 1_000
 _CONNECTING = frozenset({"of", "and", "or", "to", "in", "by", "with", "from", "for", "at", "via", "as", "on"})
 
 _MADE_BY = (
-    *("compile.py", "matcher.py", "words.py", "source.py", "variants.py", "axes.py", "axes.json"),
+    *("compile.py", "matcher.py", "words.py", "source.py", "variants.py", "axes.py", "axes.json", "beginnings.py"),
     *("derivations.tsv", "abbreviations.tsv", "conventions.tsv"),
 )
 
@@ -153,18 +154,19 @@ def compile_sources(sources: Sequence[Source]) -> bytes:
     for curie, said in conventions():
         for concept in numbers.get(curie, ()):
             entries.add_variant(first_names[concept], said, CONVENTION)
+    used = _used(keys, first_names, belongs)
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "concept_source": np.array(belongs, np.uint8),
         "concept_axis": np.array(axes, np.uint8),
         "concept_first_name": np.array(first_names, np.uint32),
         "name_concept": np.array(of_concept, np.uint32),
         "name_scope": np.array(scopes, np.uint8),
-        "concept_used": _used(keys, first_names, belongs),
+        "concept_used": used,
         **entries.packed(),
         **_texts("curie", curies),
         **_texts("name", texts),
         **_index("identifier", ((curie, i) for i, curie in enumerate(curies))),
-        **_index("word", ((word, i) for i, text in enumerate(texts) for word in spoken(text))),
+        **beginnings.packed(texts, scopes, used[of_concept], np.array(axes, np.uint8)[of_concept]),
         **_grouped("parent", [child for child, _ in parents], [parent for _, parent in parents], len(curies)),
     }
     about = {

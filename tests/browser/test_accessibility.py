@@ -42,7 +42,7 @@ async def test_no_page_has_a_serious_barrier(installation: Installation, chromiu
         barriers["keys"] = await findings(ada.page)
     async with visit(chromium, installation.url, dark=dark) as administrator:
         await administrator.context.set_extra_http_headers({"Authorization": f"Bearer {installation.key}"})
-        for path in ("/collection", "/import", "/export", "/people", "/system"):
+        for path in ("/collection", "/import", "/quarantine", "/vocabularies", "/export", "/people", "/system"):
             await administrator.open(path)
             await administrator.page.wait_for_load_state("networkidle")
             barriers[path] = await findings(administrator.page)

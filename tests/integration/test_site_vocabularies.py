@@ -30,8 +30,8 @@ from tests.support.embedded import embedded
 from tests.support.releases import rf2_release
 
 DEFAULT = "id\tname\tscope\nUBERON:1\thippocampus\tLABEL\nUBERON:2\tfemur\tLABEL\n"
-SITE = "id\tname\tsynonyms\nX:1\tliver\thepar\nX:2\tkidney\t\nX:3\tspleen\t\n"
-NEWER = "id\tname\tsynonyms\nX:1\tLiver\thepar\nX:2\tkidney\t\nX:4\tfemur head\t\n"
+SITE = "id\tname\tsynonyms\nX:1\tspleen\tlien\nX:2\tkidney\t\nX:3\tliver\t\n"
+NEWER = "id\tname\tsynonyms\nX:1\tSpleen\tlien\nX:2\tkidney\t\nX:4\tfemur head\t\n"
 
 
 CACHE = Path(tempfile.gettempdir(), f"mitagger-test-vocabularies-{os.getpid()}")  # what is the same compiles once
@@ -132,13 +132,13 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_vocabulary_is_imported_activated_replaced_and_rolled_back(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        await world.engine.bus.publish([image_uploaded(legend="The liver and the femur.")])
+        await world.engine.bus.publish([image_uploaded(legend="The spleen and the femur.")])
         (before,) = await world.recommended(1)
         assert {one.curie for one in before.recommendations} == {"UBERON:2"}
 
         first = await world.bring(SITE, axis="anatomy", version="1")
         assert (first["state"], first["concepts"], first["names"], first["format"]) == ("ready", 3, 4, "table")
-        assert await world.finds("liver") == []  # imported is not in use
+        assert await world.finds("spleen") == []  # imported is not in use
         done = await world.change(activate=[first["id"]])
         assert done["state"] == "ready", done["problem"]
 
@@ -146,16 +146,16 @@ async def test_a_vocabulary_is_imported_activated_replaced_and_rolled_back(tmp_p
         after = (await world.recommended(2))[-1]
         assert {one.curie for one in after.recommendations} == {"X:1", "UBERON:2"}
         assert (after.generation, after.revision, after.vocabularies["X"]) == (before.generation + 1, 1, "1")
-        assert await world.finds("hepar") == ["X:1"]
+        assert await world.finds("lien") == ["X:1"]
 
         second = await world.bring(NEWER, axis="anatomy", version="2")
         told = (await world.ask("GET", f"/vocabularies/versions/{second['id']}/difference")).json()
         assert (told["added"], told["removed"], told["renamed"]) == (1, 1, 1)
-        assert told["removed_concepts"] == {"X:3": "spleen"}
-        assert told["renamed_concepts"] == [{"curie": "X:1", "before": "liver", "after": "Liver"}]
+        assert told["removed_concepts"] == {"X:3": "liver"}
+        assert told["renamed_concepts"] == [{"curie": "X:1", "before": "spleen", "after": "Spleen"}]
         await world.change(activate=[second["id"]])
         await world.recommended(3)
-        assert await world.finds("spleen") == []
+        assert await world.finds("liver") == []
 
         in_use = await world.ask("DELETE", f"/vocabularies/versions/{second['id']}")
         needed = await world.ask("DELETE", f"/vocabularies/versions/{first['id']}")
@@ -167,14 +167,14 @@ async def test_a_vocabulary_is_imported_activated_replaced_and_rolled_back(tmp_p
         assert (await world.ask("DELETE", f"/vocabularies/versions/{second['id']}")).status_code == 204
         assert (await world.ask("POST", "/vocabularies/rollback")).json()["id"] == ""
         await world.recommended(5)
-        assert await world.finds("liver") == []
+        assert await world.finds("spleen") == []
         assert (await world.ask("POST", "/vocabularies/rollback")).status_code == 409
 
 
 async def test_what_fails_leaves_what_is_in_use_and_says_why(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         good = await world.bring(SITE, axis="anatomy", activate=True)
-        await until(lambda: _found(world, "hepar", ["X:1"]))
+        await until(lambda: _found(world, "lien", ["X:1"]))
         bad = await world.bring("id\tname\nX:1\n", file="x.tsv")
         assert (bad["state"], bad["skipped_rows"][0]["line"], bad["skipped"]) == ("failed", 2, 1)
         circle = await world.bring("id\tname\tparents\nX:1\ta one\tX:2\nX:2\ta two\tX:1\n")
@@ -219,6 +219,35 @@ async def test_a_release_of_snomed_ct_is_used_with_its_axes(tmp_path: Path) -> N
         assert (await world.ask("GET", "/concepts/SNOMEDCT:387713003")).json()["axis"] == "intervention"
 
 
+async def test_the_axis_table_is_previewed_applied_and_rolled_back(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        assert (await world.ask("POST", "/vocabularies/axes/rollback")).status_code == 409
+        table = (await world.ask("GET", "/vocabularies/axes")).json()
+        kept = [rule for rule in table["rules"] if rule["vocabulary"] != "UBERON"]
+        wanted = {"rules": [{"axis": "imaging", "vocabulary": "UBERON", "under": ["UBERON:1"]}, *kept]}
+        told = (await world.ask("POST", "/vocabularies/axes/preview", json=wanted)).json()
+        assert told["axes"] | {"anatomy": [2, 0], "imaging": [0, 1]} == told["axes"]
+        assert sorted((one["after"] or "", one["concepts"], one["examples"]) for one in told["moves"]) == [
+            ("", 1, {"UBERON:2": "femur"}),
+            ("imaging", 1, {"UBERON:1": "hippocampus"}),
+        ]
+        assert (await world.ask("GET", "/concepts/UBERON:1")).json()["axis"] == "anatomy"  # a preview changes nothing
+        answer = await world.ask("PUT", "/vocabularies/axes", json=wanted)
+        assert (await world.ended(answer.headers["Location"]))["active"] is True
+        await until(lambda: _on(world, "imaging"))
+        assert (await world.ask("GET", "/vocabularies/axes")).json()["rules"][0]["axis"] == "imaging"
+        answer = await world.ask("POST", "/vocabularies/axes/rollback")
+        assert (await world.ended(answer.headers["Location"]))["state"] == "ready"
+        await until(lambda: _on(world, "anatomy"))
+        assert (await world.ask("GET", "/vocabularies/axes")).json() == table
+        bad = {"rules": [{"axis": "cells", "vocabulary": "X"}]}
+        assert (await world.ask("PUT", "/vocabularies/axes", json=bad)).status_code == 422
+
+
+async def _on(world: World, axis: str) -> bool | None:
+    return (await world.ask("GET", "/concepts/UBERON:1")).json()["axis"] == axis or None
+
+
 async def test_work_that_a_process_left_is_done_by_the_next_and_twice_is_once(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         done = await world.bring(SITE, axis="anatomy")
@@ -239,7 +268,7 @@ async def test_work_that_a_process_left_is_done_by_the_next_and_twice_is_once(tm
             )
         )  # fmt: skip
     async with working(tmp_path) as world:
-        await until(lambda: _found(world, "hepar", ["X:1", "X:1"]))
+        await until(lambda: _found(world, "lien", ["X:1", "X:1"]))
         members = [one.members.keys() for one in await collection(world.engine, VocabularySet)]
         assert sorted(map(list, members)) == [["X"], ["X", "Y"]]
 

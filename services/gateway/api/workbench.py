@@ -23,6 +23,7 @@ PAGES: Final = (
     "find",
     "collection",
     "import",
+    "quarantine",
     "export",
     "people",
     "vocabularies",

@@ -1,11 +1,14 @@
 """Concepts are found by their CURIE and by the beginnings of the words of a name."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.errors import NotFound
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.compile import compile_sources
 from shared.vocabulary.lookup import complete, describe
+from shared.vocabulary.words import spoken
 from tests.support.vocabularies import source
 
 
@@ -45,6 +48,53 @@ def test_names_that_never_match_in_texts_are_found(anatomy: Vocabularies) -> Non
 def test_axis_and_limit_narrow(anatomy: Vocabularies) -> None:
     assert [found.name for found in complete(anatomy, "lob", axis="intervention")] == ["lobectomy"]
     assert len(complete(anatomy, "lob", limit=2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "curie"),
+    [("fromtal", "UBERON:1"), ("frontl lob", "UBERON:1"), ("lobe lugn", "UBERON:2"), ("lobeectomy", "MESH:1")],
+)
+def test_one_wrong_letter_is_put_right_where_nothing_fits(anatomy: Vocabularies, query: str, curie: str) -> None:
+    found = complete(anatomy, query)
+    assert [(one.concept.curie, one.fit) for one in found] == [(curie, "mistyped")]
+
+
+def test_short_words_and_two_wrong_letters_are_not(anatomy: Vocabularies) -> None:
+    assert complete(anatomy, "lub") == complete(anatomy, "frxmtal") == []
+
+
+def test_a_suggestion_says_why_and_where_it_stands(anatomy: Vocabularies) -> None:
+    by_synonym = complete(anatomy, "lobe fron")[0]
+    assert (by_synonym.name, by_synonym.scope, by_synonym.fit) == ("frontal lobe", "LABEL", "words")
+    assert by_synonym.parents == ("lobe",)
+    assert [one.fit for one in complete(anatomy, "lobe")] == ["name", "beginning", "beginning", "beginning"]
+
+
+def test_of_names_as_long_general_concepts_and_those_on_an_axis_come_first() -> None:
+    rows = [("X:1", "cell a", "LABEL"), ("X:2", "cell b", "LABEL", "anatomy"), ("X:3", "cell c", "LABEL", "anatomy")]
+    rows += [("X:4", "wide cell c", "LABEL", "anatomy"), ("X:5", "cell d", "BROAD", "anatomy")]
+    found = complete(Vocabularies(compile_sources([source("X", rows)])), "cell")
+    assert [one.concept.curie for one in found] == ["X:3", "X:2", "X:5", "X:1", "X:4"]
+
+
+WORDS = ["lob", "lobe", "lung", "lungs", "long", "otorhinolaryngology", "otorhinolaryngologist", "été", "a", "x-ray"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), min_size=1, max_size=8),
+    typed=st.lists(st.sampled_from(WORDS).map(lambda word: word[: max(1, len(word) - 1)]), min_size=1, max_size=3),
+)
+def test_what_is_found_is_what_reading_all_names_finds(names: list[list[str]], typed: list[str]) -> None:
+    rows = [(f"X:{number}", " ".join(name), "LABEL") for number, name in enumerate(names)]
+    found = complete(Vocabularies(compile_sources([source("X", rows)])), " ".join(typed), limit=100)
+    beginnings = spoken(" ".join(typed))
+    said = {curie: spoken(name) for curie, name, _ in rows}
+    right = {
+        curie for curie, words in said.items() if all(any(word.startswith(one) for word in words) for one in beginnings)
+    }
+    if right or any(one.fit != "mistyped" for one in found):
+        assert {one.concept.curie for one in found} == right
 
 
 @pytest.mark.parametrize("query", ["", "  ", "zzz", "x" * 100_000, "\ud800", "lobe zzz"])
