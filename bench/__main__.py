@@ -22,6 +22,8 @@ NAMES: Final = (
     "views",
     "latency",
     "matching",
+    "annotating",
+    "large_vocabulary",
     "typeahead",
     "telemetry",
     "cold_start",

@@ -69,7 +69,9 @@ def _family(pid: int) -> Iterator[int]:
 
 def _peak_kilobytes(pid: int) -> int:
     status = (PROC / str(pid) / "status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    return next(
+        (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0
+    )  # 0: it has ended
 
 
 async def bench(quick: bool) -> Report:

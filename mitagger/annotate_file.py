@@ -5,6 +5,7 @@ cuts the output back to what was noted and goes on from there: nothing is lost, 
 """
 
 import asyncio
+import gc
 import hashlib
 import os
 import sys
@@ -100,10 +101,13 @@ Shown = Callable[[Progress, float | None], None]  # and which share of the input
 
 @lru_cache(maxsize=1)
 def annotator(loading: Loading) -> LocalAnnotator:
-    """Of this process."""
-    return LocalAnnotator(
+    """Of this process. What it holds lives as long: the garbage collector need not look at it again and again."""
+    made = LocalAnnotator(
         defaults.load(loading.cache, added=dict(loading.added), only=loading.only), PROFILES[loading.profile]
     )
+    gc.freeze()
+    gc.set_threshold(50_000)
+    return made
 
 
 def annotate_block(job: Job, structured: bool, first: int, lines: list[bytes]) -> Done:

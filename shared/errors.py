@@ -3,6 +3,7 @@
     MitaggerError
     ├── TransientError            the same request may succeed later
     │   ├── Unavailable           a dependency is down; names it
+    │   │   └── NoRoom            ... or has no room left: somebody must make some
     │   └── DeadlineExceeded      it took longer than allowed
     └── PermanentError            the same request fails again
         ├── Invalid               the input is wrong; says what and what to do
@@ -47,6 +48,10 @@ class Unavailable(TransientError):
     def __init__(self, dependency: str, message: str = "", *, remedy: str = "") -> None:
         super().__init__(message or f"{dependency} is not available.", remedy=remedy)
         self.dependency = dependency
+
+
+class NoRoom(Unavailable):
+    """A disk or a quota is full. Nothing of what was being written is kept."""
 
 
 class DeadlineExceeded(TransientError):

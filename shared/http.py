@@ -27,6 +27,7 @@ from shared.errors import (
     Forbidden,
     Invalid,
     MitaggerError,
+    NoRoom,
     NotFound,
     TooLarge,
     Unauthenticated,
@@ -57,6 +58,7 @@ STATUS: Final[tuple[tuple[type[MitaggerError], int], ...]] = (
     (Conflict, 409),
     (Unauthenticated, 401),
     (Forbidden, 403),
+    (NoRoom, 507),
     (Unavailable, 503),
     (DeadlineExceeded, 504),
 )

@@ -94,6 +94,8 @@ Name: TypeAlias = Literal[
     "mitagger_document_races_total",
     # Bytes of files, by direction: in, out.
     "mitagger_blob_bytes_total",
+    # Files that no document named for two days, such as uploads that were never used, and that were removed.
+    "mitagger_files_collected_total",
     # Figures put into the search index or removed from it.
     "mitagger_search_writes_total",
     # 1 while /readyz says so.
@@ -173,6 +175,7 @@ SQLITE_WRITES: Final = _counter("mitagger_sqlite_writes_total")
 SQLITE_COMMITS: Final = _counter("mitagger_sqlite_commits_total")
 DOCUMENT_RACES: Final = _counter("mitagger_document_races_total", "collection")
 BLOB_BYTES: Final = _counter("mitagger_blob_bytes_total", "direction")
+FILES_COLLECTED: Final = _counter("mitagger_files_collected_total")
 SEARCH_WRITES: Final = _counter("mitagger_search_writes_total", "operation")
 READY: Final = _gauge("mitagger_ready")
 SOURCE_UP: Final = _gauge("mitagger_source_up", "source")

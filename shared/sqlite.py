@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from shared import metrics
-from shared.errors import Invalid, StoreTooNew, Unavailable
+from shared.errors import Invalid, NoRoom, StoreTooNew, Unavailable
 
 APPLICATION_ID: Final = 0x4D495447  # "MITG", in the header of the file
 STORE_VERSION: Final = 1
@@ -245,5 +245,5 @@ def _translated(error: Exception) -> Exception:
 
 def _unavailable(error: Exception) -> Unavailable:
     if isinstance(error, apsw.FullError):
-        return Unavailable("documents", "The disk is full.", remedy="Free some space; nothing that was saved is lost.")
+        return NoRoom("documents", "The disk is full.", remedy="Free some space; nothing that was saved is lost.")
     return Unavailable("documents", f"The store cannot be used ({type(error).__name__}).")

@@ -10,7 +10,7 @@ ClientError
     ├── Missing           404, 410
     ├── Conflict          409: somebody else changed it, or it is there already
     ├── Rejected          413, 415, 422 …: the request is wrong
-    ├── Busy              429, 503, 504: the same request may succeed later
+    ├── Busy              429, 503, 504, 507: the same request may succeed later
     └── ServerFailed      500 …: a fault of the server
 """
 
@@ -95,6 +95,7 @@ _BY_STATUS: Final[dict[int, type[Refused]]] = {
     429: Busy,
     503: Busy,
     504: Busy,
+    507: Busy,
 }
 
 

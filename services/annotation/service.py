@@ -7,7 +7,9 @@ from starlette.types import ASGIApp
 
 from services.annotation.api import router
 from services.annotation.consumers import Projections
+from services.annotation.model import MODELS
 from services.annotation.workbench import Workbench
+from shared import kept
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.http import door
@@ -38,9 +40,11 @@ class AnnotationService:
 def build(engine: Engine) -> AnnotationService:
     """The service over these engines."""
     workbench = Workbench(engine.documents)
+    routes = router(workbench, engine)
+    routes.include_router(kept.router(engine.documents, MODELS))
     app = door(
         "annotation",
-        router(workbench, engine),
+        routes,
         signer=engine.signer,
         description="Assignments, decisions with history, reviews.",
     )

@@ -49,6 +49,7 @@ class FigureRecord(Document):
     """A figure (its id is the figure's) with its tags. `facts` is null while only events of its tags have arrived."""
 
     collection: ClassVar[str] = "export.figures"
+    keeps_files: ClassVar[bool] = False
     indexes: ClassVar[tuple[Index, ...]] = (Index("place", ("project", "place")),)
 
     project: str = ""

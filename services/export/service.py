@@ -10,8 +10,9 @@ from services.export.api import router
 from services.export.consumers import Projection
 from services.export.indexing import Indexing
 from services.export.jobs import Exports
-from services.export.model import ExportJob, FigureRecord, Rebuild
+from services.export.model import MODELS, ExportJob, FigureRecord, Rebuild
 from services.export.rebuilding import Rebuilds
+from shared import kept
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.http import door
@@ -47,5 +48,7 @@ def build(engine: Engine) -> ExportService:
     indexing = Indexing(figures, engine.search)
     rebuilds = Rebuilds(figures, engine.documents.collection(Rebuild), engine.search, indexing)
     projection = Projection(figures, indexing, exports)
-    app = door(NAME, router(exports, rebuilds, engine.search, engine.signer), signer=engine.signer)
+    routes = router(exports, rebuilds, engine.search, engine.signer)
+    routes.include_router(kept.router(engine.documents, MODELS))
+    app = door(NAME, routes, signer=engine.signer)
     return ExportService(app, [projection.subscription()], exports, rebuilds, engine.search)

@@ -6,8 +6,9 @@ from starlette.types import ASGIApp
 
 from services.gateway.api import public_door
 from services.gateway.api.system import Observer
+from services.gateway.collecting import Collector
 from services.gateway.identity import Identity, SignIn
-from services.gateway.routes import SERVICES
+from services.gateway.routes import ROUTES, SERVICES
 from shared.bus.port import Subscription
 from shared.engine import Engine
 from shared.http import Hop
@@ -21,21 +22,30 @@ class Gateway:
     subscriptions: Sequence[Subscription] = ()
 
     def __init__(
-        self, app: ASGIApp, identity: Identity, hops: Sequence[Hop], welcome: Callable[[SignIn], None]
+        self,
+        app: ASGIApp,
+        identity: Identity,
+        collector: Collector,
+        hops: Sequence[Hop],
+        welcome: Callable[[SignIn], None],
     ) -> None:
         self.app: ASGIApp = app
         self.first_sign_in: SignIn | None = None
-        self._identity = identity
+        self.identity = identity
+        self._collector = collector
         self._hops = hops
         self._welcome = welcome
 
     async def start(self) -> None:
-        await self._identity.sweep()
-        self.first_sign_in = await self._identity.first_sign_in()
+        await self.identity.sweep()
+        await self.identity.accounts.prepare()
+        self.first_sign_in = await self.identity.first_sign_in()
         if self.first_sign_in is not None:
             self._welcome(self.first_sign_in)
+        await self._collector.start()
 
     async def stop(self) -> None:
+        await self._collector.stop()
         for hop in self._hops:
             await hop.close()
 
@@ -48,10 +58,16 @@ def build(
     local_key: str = "",
     welcome: Callable[[SignIn], None] = lambda first: None,
     apart: Sequence[Hop] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> Gateway:
     """In front of the services that these hops lead to, by name. `upload_bytes`: the largest file taken; `local_key`:
-    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer."""
+    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer;
+    `trusted_proxies`: addresses or networks whose X-Forwarded-For and -Proto are believed."""
     identity = Identity(engine.documents, local_key=local_key)
     observer = Observer(engine, hops, SERVICES, apart)
-    app = public_door(engine, identity, hops, observer, upload_bytes=upload_bytes)
-    return Gateway(app, identity, list(hops.values()), welcome)
+    keepers = {route.service: hops[route.service] for route in ROUTES if route.service in hops}
+    collector = Collector(engine.documents, engine.blobs, engine.signer, keepers)
+    app = public_door(
+        engine, identity, hops, observer, collector, upload_bytes=upload_bytes, trusted_proxies=trusted_proxies
+    )
+    return Gateway(app, identity, collector, list(hops.values()), welcome)

@@ -15,7 +15,7 @@ from services.ingest.quarantine import Reason, of_others
 from services.ingest.rendered import Jpeg
 from services.ingest.renditions import render, sniff
 from services.ingest.submission import Correction, NewFigure, corrected
-from shared.blobs import Blobs
+from shared.blobs import Blobs, room
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page
 from shared.erasures import Erasures
@@ -264,9 +264,10 @@ class Figures:
         if upload is None or draft.key in known:
             return None
         try:
+            await self._blobs.uploaded(upload)
             async with self._blobs.local(upload) as path:
                 draft.dicom = await asyncio.to_thread(_is_dicom, path)
-                with self._blobs.folder() as folder:
+                with room(), self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
                     display, thumbnail = [await self.keep(jpeg) for jpeg in (rendered.display, rendered.thumbnail)]
                     if rendered.pixels is not None:

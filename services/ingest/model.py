@@ -115,6 +115,13 @@ class Figure(Document):
         """Its picture, whether people may see it or it waits in quarantine."""
         return self.picture or (self.quarantine.picture if self.quarantine else None)
 
+    def files(self) -> frozenset[str]:
+        """Without what is gone, and the original of a DICOM, whose hashes still tell one picture from another."""
+        held = self.held
+        named = {held.display.blob, held.thumbnail.blob, self.pixels} if held else {self.pixels}
+        originals = {held.sha256} if held and held.format == "dicom" else set()
+        return super().files() - ({*self.gone, *originals} - named)
+
 
 class Import(Document):
     """A job that brings figures. Rows below `next_row` are done: a job that was cut off goes on from there."""

@@ -12,8 +12,9 @@ from services.ingest.api import router
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
 from services.ingest.inspection import Inspection
+from services.ingest.model import MODELS
 from services.ingest.views import Views
-from shared import metrics
+from shared import kept, metrics
 from shared.access import DEFAULT_PROJECT
 from shared.bus.port import Subscription
 from shared.engine import Engine
@@ -41,6 +42,7 @@ class Ingest:
         self._counting: asyncio.Task[None] | None = None
         doors = router(figures, self._imports, engine)
         doors.include_router(views_api.router(self._views, engine))
+        doors.include_router(kept.router(engine.documents, MODELS))
         doors.include_router(quarantine_api.router(self._inspection, self._views, engine.signer))
         self.app: ASGIApp | None = door(
             "ingest",

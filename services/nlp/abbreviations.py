@@ -23,6 +23,7 @@ _ASIDE = re.compile(r"[,;]\s")
 _LAST_WORD = re.compile(r"(\S{2,10})\s?$")
 _WORDS = re.compile(r"[^\s-]+")
 _HEADER = re.compile(r"(?:list of )?(?:abbreviations?|labels?|key)(?: used)?(?: are)?\s?:\s?", re.IGNORECASE)
+_HEADED = frozenset("aAkKlL\u212a")  # with which a header may begin; the last is the sign of kelvin
 _SHORT = r"[^\W_][\w/+*'′&.-]{0,11}"
 _LONG = rf"[^\W_][^,;:=()]{{1,{LONGEST_LONG}}}"
 _ITEM = re.compile(rf"\s?(?:and )?({_SHORT})(?:\s?[,:=]|\s[–—-])\s?({_LONG}?)(?:,[^;]*|\s?\.?\s?)")
@@ -42,7 +43,10 @@ def abbreviations(text: str, sentences: Sequence[Span]) -> list[Abbreviation]:
     """The definitions, in order of their long forms. One that is repeated is given once; at most 500 are."""
     found: dict[tuple[str, str], Abbreviation] = {}
     for sentence in sentences:
-        for short, (start, end) in (*_brackets(text, sentence), *_lists(text, sentence)):
+        definitions = [*_brackets(text, sentence)] if text.find("(", *sentence) >= 0 else []
+        if _may_be_list(text, *sentence):
+            definitions += _lists(text, sentence)
+        for short, (start, end) in definitions:
             long = text[start:end]
             found.setdefault((short, long), Abbreviation(short=short, long=long, start=start, end=end))
         if len(found) >= MOST_DEFINITIONS:
@@ -56,19 +60,32 @@ def _brackets(text: str, sentence: Span) -> Iterator[Definition]:
     for bracket in _BRACKET.finditer(text, *sentence):
         inner = _ASIDE.split(bracket[1], maxsplit=1)[0].strip()
         if _is_short_form(inner):
+            before_it = text[start : bracket.start()]
+            if before_it.isascii() and inner[0].lower() not in before_it.lower():
+                start = bracket.end()
+                continue
             before = [word.start() for word in _WORDS.finditer(text, start, bracket.start())]
             if before:
                 first = before[-min(len(before), len(inner) + 5, 2 * len(inner))]
                 long = _long_form(inner, text, (first, bracket.start()))
                 if long:
                     yield inner, long
-        else:
+        elif len(bracket[1]) > SHORTEST:  # a long form is longer than its short one
             word = _LAST_WORD.search(text, max(start, bracket.start() - LONGEST - 1), bracket.start())
             if word and _is_short_form(word[1]):
                 long = _long_form(word[1], text, bracket.span(1))
                 if long and long[0] == bracket.start(1):
                     yield word[1], long
         start = bracket.end()
+
+
+def _may_be_list(text: str, start: int, end: int) -> bool:
+    return (
+        end - start <= LONGEST_LONE_ITEM
+        or text[start] in _HEADED
+        or text.find(";", start, end) >= 0
+        or text.find("=", start, end) >= 0
+    )
 
 
 def _lists(text: str, sentence: Span) -> Iterator[Definition]:
@@ -106,16 +123,11 @@ def _begins(item: Definition, text: str) -> bool:
 
 
 def _is_short_form(text: str) -> bool:
+    if not SHORTEST <= len(text) <= LONGEST or not text[0].isalnum() or _NO_SHORT_FORM.search(text):
+        return False
     words = text.split()
-    return (
-        SHORTEST <= len(text) <= LONGEST
-        and text[0].isalnum()
-        and any(map(str.isalpha, text))
-        and not _NO_SHORT_FORM.search(text)
-        and (
-            len(words) == 1
-            or (len(words) <= SHORT_WORDS and all(len(word) == 1 or word.lower() != word for word in words))
-        )
+    return any(map(str.isalpha, text)) and (
+        len(words) == 1 or (len(words) <= SHORT_WORDS and all(len(word) == 1 or word.lower() != word for word in words))
     )
 
 

@@ -86,10 +86,15 @@ def _lettered(text: str, sentences: Sequence[Span]) -> list[Mention]:
     anywhere = (_BRACKETED, _NAMED) if "anel" in text else (_BRACKETED,)
     found = list(islice(_mentions(text, sentences, anywhere, _OPENING), MOST_STRETCHES))
     best: list[Mention] = []
+    begun = {mention.labels[0][0] for mention in found}
     for alphabet in (_UPPER, _LOWER, _ROMANS):
-        named = [mention._replace(labels=_expand(mention.labels[0], alphabet)) for mention in found]
+        if begun.isdisjoint(alphabet):
+            continue
+        named = [
+            mention._replace(labels=labels) for mention in found if (labels := _expand(mention.labels[0], alphabet))
+        ]
         sequence = _sequence({label.rstrip("′'’") for mention in named for label in mention.labels}, alphabet)
-        kept = [m for m in named if m.labels and all(label.rstrip("′'’") in sequence for label in m.labels)]
+        kept = [m for m in named if all(label.rstrip("′'’") in sequence for label in m.labels)]
         if len(kept) > len(best):
             best = kept
     return best
@@ -119,9 +124,11 @@ def _mentions(
         first = opening.match(text, start, end)
         if first:
             matches.append(first)
+        if len(matches) > 1:
+            matches.sort(key=lambda match: match.start())
         reached = start
-        for match in sorted(matches, key=lambda match: match.start()):
-            opens = _ARTICLE.fullmatch(text, start, match.start()) is not None
+        for match in matches:
+            opens = match.start() == start or _ARTICLE.fullmatch(text, start, match.start()) is not None
             if match.start() < reached:
                 continue
             if opens or not _CITING.search(text, max(start, match.start() - _BEFORE), match.start()):
@@ -131,9 +138,11 @@ def _mentions(
 
 def _expand(written: str, alphabet: Sequence[str]) -> tuple[str, ...]:
     """ "A–C and F" as A, B, C, F; empty where one of them is not of this alphabet or a range runs backwards."""
-    labels: list[str] = []
     if written[0] not in alphabet:
         return ()
+    if len(written) == 1:
+        return (written,)
+    labels: list[str] = []
     for part in _AND.split(written):
         ends = _TO.split(part)
         bare = [end.rstrip("′'’") for end in ends]

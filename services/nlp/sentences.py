@@ -96,7 +96,8 @@ def _breaks(text: str, start: int, stop: int) -> Iterator[int]:
         sign = match.start()
         before = max(judged, start)
         space = text.rfind(" ", before, sign)
-        space = max(space, *(text.rfind(other, max(space, before), sign) for other in _SPACES))
+        if not text[space + 1 : sign].isalnum():
+            space = max(space, *[text.rfind(other, max(space, before), sign) for other in _SPACES])
         begins = space + 1 if space > before else word
         if 0 <= judged <= begins and _is_break(text, word, judged, stop):
             yield judged

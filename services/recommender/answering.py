@@ -6,7 +6,8 @@ from typing import Final
 import structlog
 
 from services.recommender.annotator import Annotation, Annotator
-from services.recommender.recommend import Outcome, outcome, refusal
+from services.recommender.metadata import TechnicalTags
+from services.recommender.recommend import Outcome, outcome, refusal, without_legend
 from shared.errors import TransientError
 from shared.events.legend import LegendTokenized
 
@@ -15,16 +16,24 @@ FAILED: Final = Outcome("failed", "The annotator failed on this legend; the serv
 log = structlog.get_logger()
 
 
-def outcomes(annotator: Annotator, causes: Sequence[LegendTokenized]) -> list[Outcome]:
+def outcomes(annotator: Annotator, tags: TechnicalTags, causes: Sequence[LegendTokenized]) -> list[Outcome]:
     """One for each, in order. Raises TransientError where the annotator may succeed later."""
     said = [refusal(cause.analysis) for cause in causes]
     asked = [cause for cause, refused in zip(causes, said, strict=True) if refused is None]
     annotated = iter(zip(asked, _annotated(annotator, asked), strict=True))
-    return [refused or _outcome(*next(annotated)) for refused in said]
+    return [
+        _outcome(cause, None, tags, refused) if refused else _outcome(*next(annotated), tags, FAILED)
+        for cause, refused in zip(causes, said, strict=True)
+    ]
 
 
-def _outcome(cause: LegendTokenized, annotations: list[Annotation] | None) -> Outcome:
-    return FAILED if annotations is None else outcome(cause.figure, annotations)
+def _outcome(
+    cause: LegendTokenized, annotations: list[Annotation] | None, tags: TechnicalTags, otherwise: Outcome
+) -> Outcome:
+    proposals = tags.proposals(cause.technical)
+    if annotations is None:
+        return without_legend(cause.figure, otherwise, proposals)
+    return outcome(cause.figure, annotations, proposals)
 
 
 def _annotated(annotator: Annotator, causes: Sequence[LegendTokenized]) -> list[list[Annotation] | None]:

@@ -34,8 +34,9 @@ def grouped(mentions: Mapping[Key, Sequence[Annotation]], axis: Axis) -> list[li
     alike: dict[frozenset[tuple[int, int]], list[Key]] = {}
     groups: list[list[Key]] = []
     for key, of_one in mentions.items():
-        if all(one.scope in SURE and one.match != "metadata" for one in of_one):
-            alike.setdefault(frozenset((one.start, one.end) for one in of_one), []).append(key)
+        said = [one for one in of_one if one.match != "metadata"]  # technical tags stand nowhere in the text
+        if said and all(one.scope in SURE for one in said):
+            alike.setdefault(frozenset((one.start, one.end) for one in said), []).append(key)
         else:
             groups.append([key])
     for keys in alike.values():

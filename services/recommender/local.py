@@ -6,13 +6,15 @@ ontologies stay. An abbreviation that the legend defines means what its long for
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
+from unicodedata import is_normalized
 
 from services.recommender.annotator import Annotation
 from services.recommender.no_names import no_names
 from services.recommender.profiles import TAGGING, Profile
-from services.recommender.scoring import besides, features, preferred, probability, weights
+from services.recommender.scoring import Rivals, besides, features, preferred, probability, weights
 from services.recommender.surroundings import Surroundings
 from shared.batches import in_parts
 from shared.events.legend import Abbreviation, Analysis
@@ -20,7 +22,7 @@ from shared.events.recommendation import Match
 from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
 from shared.vocabulary.matcher import Hit
 from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
-from shared.vocabulary.words import cased, words
+from shared.vocabulary.words import LETTER, MARK, cased, words
 
 VERSION = "2"  # raise it when the same text and vocabularies give other annotations
 
@@ -132,7 +134,8 @@ class LocalAnnotator:
                 by_ontology.setdefault(concept.ontology, []).append(entry)
         senses = []
         preferring = preferred(self._vocabularies, self._vocabularies.entries(key))
-        for ontology, rivals in by_ontology.items():
+        for ontology, entries in by_ontology.items():
+            rivals = Rivals(entries)
             elsewhere = besides(preferring, ontology)
             scored = [
                 (
@@ -141,7 +144,7 @@ class LocalAnnotator:
                     ),
                     entry,
                 )
-                for entry in rivals
+                for entry in entries
             ]
             best = max(score for score, _ in scored)
             meant = {entry.concept: entry for score, entry in scored if score == best}
@@ -197,18 +200,42 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
     meant.pop((), None)
     if not meant:
         return mentions
-    spans = [word.span() for word in words(text)]
-    said = [cased(text[start:end]) for start, end in spans]
     lengths = sorted({len(form) for form in meant}, reverse=True)
-    for i in range(len(said)):
+    for spans, said in _windows(text, meant, lengths[0]):
         for length in lengths:
-            form = tuple(said[i : i + length])
+            form = tuple(said[:length])
             long = meant.get(form) or meant.get((*form[:-1], form[-1].removesuffix("s")))
             if long:
-                start, end = spans[i][0], spans[i + len(form) - 1][1]
+                start, end = spans[0][0], spans[len(form) - 1][1]
                 at[start, end] = [
                     (start, end, sense._replace(score=sense.score * ABBREVIATED, match="abbreviation"))
                     for _, _, sense in long
                 ]
                 break
     return _longest([one for here in at.values() for one in here])
+
+
+def _windows(
+    text: str, forms: Iterable[tuple[str, ...]], most: int
+) -> Iterator[tuple[Sequence[tuple[int, int]], Sequence[str]]]:
+    """At most so many words from every word on at which one of `forms` may stand: their spans, and as `cased`."""
+    beginnings = {form[0] for form in forms}
+    if is_normalized("NFKD", text) and not any(map(_varies, beginnings)) and not MARK.search(text):
+        # Here words are said as they are written.
+        for beginning in beginnings:
+            at = text.find(beginning)
+            while at >= 0:
+                if not (at and LETTER.match(text, at - 1)):
+                    spans = [word.span() for word in islice(words(text, at), most)]
+                    yield spans, [cased(text[start:end]) for start, end in spans]
+                at = text.find(beginning, at + 1)
+        return
+    spans = [word.span() for word in words(text)]
+    said = [cased(text[start:end]) for start, end in spans]
+    for number in range(len(spans)):
+        yield spans[number : number + most], said[number : number + most]
+
+
+def _varies(beginning: str) -> bool:
+    """Whether a word may be this and not begin with it: a Greek letter ("alpha"), a possessive's "s"."""
+    return not beginning.isascii() or beginning.islower() or len(beginning) == 1

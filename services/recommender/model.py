@@ -101,6 +101,7 @@ class CurrentSet(Document):
     """Which set is in use ("": the defaults). There is one such document."""
 
     collection: ClassVar[str] = "recommender.current"
+    keeps_files: ClassVar[bool] = False
     ID: ClassVar[str] = "current"
 
     set: str = ""

@@ -1,7 +1,7 @@
 """From the annotations of a legend to what is suggested for its figure, and the state that says how it went."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.recommender.annotator import Annotation
@@ -38,12 +38,21 @@ def refusal(analysis: Analysis) -> Outcome | None:
     return None
 
 
-def outcome(figure: str, annotations: Sequence[Annotation]) -> Outcome:
-    """What follows from the annotations of a figure's legend."""
-    recommendations = recommend(figure, annotations)
+def outcome(figure: str, annotations: Sequence[Annotation], proposals: Sequence[Annotation] = ()) -> Outcome:
+    """What follows from the annotations of a figure's legend, and what its technical tags propose."""
+    recommendations = recommend(figure, [*annotations, *proposals])
     if not recommendations:
         return Outcome("none_found", "No vocabulary knows a word of the legend.")
     return Outcome("ready", recommendations=tuple(recommendations))
+
+
+def without_legend(figure: str, outcome: Outcome, proposals: Sequence[Annotation]) -> Outcome:
+    """What is said of a figure whose legend was not annotated, with what its technical tags propose. With proposals, a
+    missing legend is nothing to be told of; what could not be read is."""
+    recommendations = tuple(recommend(figure, proposals))
+    if recommendations and outcome.state == "no_text":
+        return Outcome("ready", recommendations=recommendations)
+    return Outcome(outcome.state, outcome.reason, recommendations)
 
 
 def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommendation]:
@@ -51,7 +60,8 @@ def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommenda
     ontologies have is one (`equivalents`).
 
     Concepts without an axis are left out. Each has its first 50 spans; its panels are those that mention it, none (the
-    whole figure) as soon as one mention stands outside the panels. Beyond 800 kB in JSON, the weakest are left out.
+    whole figure) as soon as one mention stands outside the panels. A technical tag adds to what the legend mentions, or
+    stands alone, without spans. Beyond 800 kB in JSON, the weakest are left out.
     """
     mentions: dict[tuple[Axis, Assertion], dict[tuple[str, str], list[Annotation]]] = {}
     for one in annotations:
@@ -59,11 +69,11 @@ def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommenda
             concept = (one.concept.ontology, one.concept.curie)
             mentions.setdefault((axis, one.assertion), {}).setdefault(concept, []).append(one)
     made = [
-        _recommendation(figure, axis, found[first], [found[other][0].concept for other in others])
+        _recommendation(figure, axis, _with_tags(found, first, others), [found[other][0].concept for other in others])
         for (axis, _), found in mentions.items()
         for first, *others in grouped(found, axis)
     ]
-    made.sort(key=lambda one: (-one.score, one.spans[0].start, one.ontology, one.curie))
+    made.sort(key=lambda one: (-one.score, one.spans[0].start if one.spans else 0, one.ontology, one.curie))
     size = 0
     for kept, suggestion in enumerate(made):
         size += len(suggestion.model_dump_json().encode()) + 1
@@ -72,13 +82,21 @@ def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommenda
     return made
 
 
+def _with_tags(
+    found: Mapping[tuple[str, str], Sequence[Annotation]], first: tuple[str, str], others: Sequence[tuple[str, str]]
+) -> list[Annotation]:
+    """The annotations of one concept, and what technical tags say of its equivalents."""
+    return [*found[first], *(one for other in others for one in found[other] if one.match == "metadata")]
+
+
 def _recommendation(
     figure: str, axis: Axis, mentions: Sequence[Annotation], equivalents: Sequence[Concept]
 ) -> Recommendation:
-    best = max(mentions, key=lambda one: one.score)
+    said = [one for one in mentions if one.match != "metadata"]
+    best = max(said or mentions, key=lambda one: one.score)
     concept = best.concept
-    everywhere = any(not one.panels for one in mentions)
-    panels = () if everywhere else dict.fromkeys(panel for one in mentions for panel in one.panels)
+    everywhere = any(not one.panels for one in said)
+    panels = () if everywhere else dict.fromkeys(panel for one in said for panel in one.panels)
     return Recommendation(
         id=str(uuid.uuid5(_IDS, "\n".join((figure, concept.ontology, concept.curie, best.assertion)))),
         iri=concept.iri,
@@ -89,10 +107,10 @@ def _recommendation(
         axis=axis,
         assertion=best.assertion,
         panels=list(panels),
-        spans=[Span(start=one.start, end=one.end, text=one.text) for one in mentions[:MOST_SPANS]],
+        spans=[Span(start=one.start, end=one.end, text=one.text) for one in said[:MOST_SPANS]],
         match=best.match,
         score=_combined(mentions),
-        why=_why(best) + _found_by(mentions),
+        why=" ".join(filter(None, (_why(best) if said else "", _tagged(mentions), _found_by(mentions)))),
         equivalents=[
             Equivalent(iri=other.iri, curie=other.curie, label=other.label, ontology=other.ontology)
             for other in equivalents
@@ -121,7 +139,13 @@ _SAID = {
 def _found_by(mentions: Sequence[Annotation]) -> str:
     """Who found it, where there are several annotators."""
     names = dict.fromkeys(name for one in mentions for name in one.found_by)
-    return f" Found by {' and '.join(names)}." if names else ""
+    return f"Found by {' and '.join(names)}." if names else ""
+
+
+def _tagged(mentions: Sequence[Annotation]) -> str:
+    """The technical tags that say so."""
+    names = dict.fromkeys(one.name for one in mentions if one.match == "metadata")
+    return f"The file's technical tags say so ({', '.join(names)})." if names else ""
 
 
 def _why(mention: Annotation) -> str:

@@ -7,7 +7,7 @@ Every feature is general: scope, rule, frequency, ambiguity, case; none names a 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -19,18 +19,38 @@ from shared.vocabulary.words import fold, words
 FAMILIES: Final = ("GO", "CL", "UBERON", "SO", "CHEBI", "MONDO")
 # UBERON took these identifiers over from ontologies of fish and amphibia (TAO, AAO, ZFA; its own documentation).
 _OF_FISH: Final = ("UBERON:2", "UBERON:3", "UBERON:4")
+_LABEL: Final = SCOPES.index("LABEL")
 _SHORT: Final = 3  # letters
 _BEGINNING: Final = 4  # letters by which two words may be one: "apoptosis", "apoptotic"
 
 Features = Mapping[str, float]
 
 
-def features(
-    vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], surface: str, *, elsewhere: float | None
-) -> Features:
-    """What speaks for `entry` where `surface` was found.
+class Rivals:
+    """The entries of one key and ontology."""
 
-    `rivals` are the entries of its key and ontology, itself too; `elsewhere` is the usage of the concept for which
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self._best: dict[int, int] = {}  # rank of a concept's best entry
+        for entry in entries:
+            self._best[entry.concept] = min(rank(entry), self._best.get(entry.concept, 2 * len(SCOPES)))
+        self._first = sorted(self._best, key=lambda concept: self._best[concept])[:2]
+
+    def others(self) -> int:
+        """How many concepts there are besides that of one entry."""
+        return len(self._best) - 1
+
+    def better(self, entry: Entry) -> bool:
+        """Whether another concept has a better entry."""
+        return any(self._best[concept] < rank(entry) for concept in self._first if concept != entry.concept)
+
+
+def features(
+    vocabularies: Vocabularies, entry: Entry, rivals: Rivals, surface: str, *, elsewhere: float | None
+) -> Features:
+    """What speaks for `entry`, one of `rivals`, where `surface` was found.
+
+    `elsewhere` is the usage of the concept for which
     another ontology prefers the name, or its noun, if one does.
     """
     concept = vocabularies.concept(entry.concept)
@@ -41,12 +61,11 @@ def features(
     used, frequent = usage(vocabularies, entry), max(0.0, entry.zipf - 3.0)
     said = _stems(surface)
     label = _stems(concept.label)
-    others = {rival.concept for rival in rivals} - {entry.concept}
     found = {
         "bias": 1.0,
         f"kind {kind}": 1.0,
         f"words {kind}": min(3, len(said)) - 1.0,
-        "rivals": math.log1p(len(others)),
+        "rivals": math.log1p(rivals.others()),
         "used": used,
         f"used {kind}": used,
         "frequent": frequent,
@@ -72,7 +91,7 @@ def features(
         found["elsewhere"] = 1.0
         found["more used elsewhere"] = elsewhere - used
     if kind != "LABEL":
-        found |= _of_other_names(vocabularies, entry, rivals, len(said & label) / max(1, len(said)))
+        found |= _of_other_names(entry, rivals, len(said & label) / max(1, len(said)))
         found["of label"] = len(said & label) / max(1, len(label))
         found["words of other name"] = min(3, len(said)) - 1.0
         found["frequent other name"] = frequent
@@ -81,14 +100,11 @@ def features(
     return found | _of_spelling(entry, name, scope, family, surface)
 
 
-def _of_other_names(
-    vocabularies: Vocabularies, entry: Entry, rivals: Sequence[Entry], in_label: float
-) -> dict[str, float]:
+def _of_other_names(entry: Entry, rivals: Rivals, in_label: float) -> dict[str, float]:
     found = {"in label": in_label}
     if entry.rule != AS_NAMED:
-        found[f"varied {vocabularies.name(entry.name)[1]}"] = 1.0
-    mine = rank(vocabularies, entry)
-    if any(rank(vocabularies, rival) < mine for rival in rivals if rival.concept != entry.concept):
+        found[f"varied {SCOPES[entry.scope]}"] = 1.0
+    if rivals.better(entry):
         found["better rival"] = 1.0
     return found
 
@@ -118,7 +134,7 @@ def preferred(vocabularies: Vocabularies, entries: Sequence[Entry]) -> dict[str,
     """The ontologies that have the name, or the noun of it, as a preferred name, with the concept's usage."""
     found: dict[str, float] = {}
     for entry in entries:
-        if entry.rule in (AS_NAMED, DERIVED) and vocabularies.name(entry.name)[1] == "LABEL":
+        if entry.rule in (AS_NAMED, DERIVED) and entry.scope == _LABEL:
             ontology = vocabularies.concept(entry.concept).ontology
             found[ontology] = max(found.get(ontology, 0.0), usage(vocabularies, entry))
     return found
@@ -129,14 +145,14 @@ def besides(found: Mapping[str, float], ontology: str) -> float | None:
     return max((used for other, used in found.items() if other != ontology), default=None)
 
 
-def rank(vocabularies: Vocabularies, entry: Entry) -> int:
+def rank(entry: Entry) -> int:
     """The best first: names by scope, then variants by the scope of theirs."""
-    scope = SCOPES.index(vocabularies.name(entry.name)[1])
-    return scope if entry.rule in (AS_NAMED, CONVENTION) else len(SCOPES) + scope
+    return entry.scope if entry.rule in (AS_NAMED, CONVENTION) else len(SCOPES) + entry.scope
 
 
-def _stems(text: str) -> set[str]:
-    return {fold(word.group())[:_BEGINNING] for word in words(text)} - {"", "of"}
+@lru_cache(maxsize=50_000)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset({fold(word.group())[:_BEGINNING] for word in words(text)} - {"", "of"})
 
 
 @cache

@@ -15,10 +15,12 @@ from services.recommender.consumers import Maker, ready
 from services.recommender.loading import Library
 from services.recommender.local import LocalAnnotator
 from services.recommender.memory import Remembering
-from services.recommender.model import Generation
+from services.recommender.metadata import VERSION as TAGS_VERSION
+from services.recommender.metadata import TechnicalTags
+from services.recommender.model import MODELS, Generation
 from services.recommender.refreshing import Refreshing
 from services.recommender.vocabularies import SiteVocabularies
-from shared import metrics
+from shared import kept, metrics
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.engine import Engine
@@ -61,6 +63,7 @@ class Recommender:
         self._refreshing = Refreshing(engine.bus, self._generations, engine.erasures, self._annotate)
         self._vocabularies: Vocabularies | None = None
         self._annotator: Remembering | None = None
+        self._tags: TechnicalTags | None = None
         self._maker: Maker | None = None
         self._set: str | None = None  # that is loaded
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,6 +72,7 @@ class Recommender:
         routes.include_router(vocabularies_api.router(self._site))
         routes.include_router(axes_api.router(self._site, self._loaded))
         routes.include_router(bioportal_api.router(self._loaded))
+        routes.include_router(kept.router(engine.documents, MODELS))
         self.app: ASGIApp | None = door(
             "recommender",
             routes,
@@ -125,15 +129,16 @@ class Recommender:
                 await self._refreshing.go_on(self._maker)
 
     async def _use(self, vocabularies: Vocabularies, wanted: str) -> None:
-        annotator = self._over(vocabularies)
+        annotator, tags = self._over(vocabularies), TechnicalTags(vocabularies)
+        version = f"{annotator.version}+{TAGS_VERSION}"
         generation = await self._generations.update(
             CURRENT,
             lambda old: (
                 old
-                if old.annotator == annotator.version
+                if old.annotator == version
                 else old.changed(
                     number=old.number + 1,
-                    annotator=annotator.version,
+                    annotator=version,
                     vocabularies=vocabularies.versions,
                     refreshed=old.refreshed if old.number else 1,  # nothing was annotated before the first
                 ),
@@ -142,7 +147,8 @@ class Recommender:
             initial=Generation(id=CURRENT),
         )
         async with self._one_at_a_time:
-            self._maker = Maker(generation.number, annotator.version, vocabularies.versions)
+            self._maker = Maker(generation.number, version, vocabularies.versions)
+            self._tags = tags
             self._annotator = Remembering(annotator)
             self._vocabularies = vocabularies
             self._set = wanted
@@ -175,9 +181,11 @@ class Recommender:
             metrics.LEGENDS_ANNOTATED.labels(one.state).inc()
 
     def _made(self, causes: Sequence[LegendTokenized]) -> list[RecommendationsReady]:
-        annotator, maker = self._annotator, self._maker
-        assert annotator is not None and maker is not None  # noqa: S101, PT018 - set before the vocabularies are
-        return [ready(cause, said, maker) for cause, said in zip(causes, outcomes(annotator, causes), strict=True)]
+        annotator, tags, maker = self._annotator, self._tags, self._maker
+        # Set before the vocabularies are.
+        assert annotator is not None and tags is not None and maker is not None  # noqa: S101, PT018
+        said = outcomes(annotator, tags, causes)
+        return [ready(cause, one, maker) for cause, one in zip(causes, said, strict=True)]
 
     async def _forget(self, events: Sequence[Event]) -> None:
         """What is remembered of texts goes when figures are erased."""

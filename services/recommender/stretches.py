@@ -11,20 +11,25 @@ class Stretches(Generic[Label]):
     """Stretches as (label, start, end). Those of one label that overlap or touch count as one."""
 
     def __init__(self, stretches: Iterable[tuple[Label, int, int]]) -> None:
-        self._borders: dict[Label, tuple[list[int], list[int]]] = {}
+        merged: dict[Label, list[list[int]]] = {}
         for label, start, end in sorted(stretches, key=lambda stretch: stretch[1:]):
-            starts, ends = self._borders.setdefault(label, ([], []))
-            if ends and start <= ends[-1]:
-                ends[-1] = max(ends[-1], end)
+            of_label = merged.setdefault(label, [])
+            if of_label and start <= of_label[-1][1]:
+                of_label[-1][1] = max(of_label[-1][1], end)
             else:
-                starts.append(start)
-                ends.append(end)
+                of_label.append([start, end])
+        spans = [(start, end, label) for label, of_label in merged.items() for start, end in of_label]
+        # From each border to the next the same stretches lie above the text.
+        self._borders = sorted({start for start, _, _ in spans} | {end for _, end, _ in spans})
+        self._above: list[list[tuple[int, Label]]] = [[] for _ in self._borders]
+        numbers = {border: number for number, border in enumerate(self._borders)}
+        for start, end, label in spans:
+            for number in range(numbers[start], numbers[end]):
+                self._above[number].append((end, label))
 
     def around(self, start: int, end: int) -> tuple[Label, ...]:
         """The labels whose stretches hold the whole span, in the order in which they first appear."""
-        held = []
-        for label, (starts, ends) in self._borders.items():
-            before = bisect_right(starts, start) - 1
-            if before >= 0 and end <= ends[before]:
-                held.append(label)
-        return tuple(held)
+        place = bisect_right(self._borders, start) - 1
+        if place < 0:
+            return ()
+        return tuple([label for stretch_end, label in self._above[place] if end <= stretch_end])

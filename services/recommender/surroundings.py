@@ -8,12 +8,16 @@ class Surroundings:
     """Of one text."""
 
     def __init__(self, analysis: Analysis) -> None:
-        self._scopes = Stretches[Assertion]((scope.assertion, scope.start, scope.end) for scope in analysis.scopes)
+        self._scopes = (
+            Stretches[Assertion]((scope.assertion, scope.start, scope.end) for scope in analysis.scopes)
+            if analysis.scopes
+            else None
+        )
         self._panels = Stretches[str]((panel.label, panel.start, panel.end) for panel in analysis.panels)
 
     def assertion(self, start: int, end: int) -> Assertion:
         """Of what is both negated and uncertain, the negation is what the legend says."""
-        scopes = self._scopes.around(start, end)
+        scopes = self._scopes.around(start, end) if self._scopes else ()
         if "absent" in scopes:
             return "absent"
         return "uncertain" if "uncertain" in scopes else "present"

@@ -68,8 +68,8 @@ class SiteVocabularies:
     async def bring(
         self, *, name: str, upload: str, file: str, release: str, axis: Axis | None, activate: bool, person: str
     ) -> VocabularyVersion:
-        """Begins to import a file that was uploaded. Raises NotFound when it was not."""
-        await self._blobs.stat(upload)
+        """Begins to import a file that was uploaded. Raises NotFound when it was not within a day."""
+        await self._blobs.uploaded(upload)
         version = await self._versions.insert(
             VocabularyVersion(
                 id=new_id(),

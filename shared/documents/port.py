@@ -4,6 +4,7 @@ One write is atomic: a document and the events that its change causes. There is 
 because a distributed engine has none worth its price; whoever needs two orders them so that dying between is harmless.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from shared.errors import Duplicate, Erased
 from shared.events.envelope import Event
 
 MAX_PAGE = 1000
+
+_HASH = re.compile("(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 Value: TypeAlias = str | int | float | bool | None
 
@@ -37,6 +40,8 @@ class Document(BaseModel):
     indexes: ClassVar[tuple[Index, ...]] = ()
     # (schema it reads, pure function to the next schema), from the service's migrations.py
     upcasters: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+    # False for copies of what others own: such a document keeps no blob from being collected (shared/kept.py).
+    keeps_files: ClassVar[bool] = True
 
     id: str
     version: Annotated[int, Field(ge=0)] = 0
@@ -44,6 +49,11 @@ class Document(BaseModel):
     def changed(self, **fields: Any) -> Self:
         """A copy with these fields replaced. Not validated again: values come from validated input."""
         return self.model_copy(update=fields)
+
+    def files(self) -> frozenset[str]:
+        """Content hashes of the blobs that are there for this document. All that look like one, so that none of a new
+        field is forgotten; a class overrides it where one is of something that must go."""
+        return frozenset(_HASH.findall(self.model_dump_json()))
 
 
 D = TypeVar("D", bound=Document)

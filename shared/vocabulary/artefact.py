@@ -60,13 +60,15 @@ class Occurrence(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A name that a key stands for: by which rule (an index of `variants.RULES`), and the word's frequency (Zipf).
+    """A name that a key stands for, its scope (an index of `source.SCOPES`), by which rule it does (an index of
+    `variants.RULES`), and the word's frequency (Zipf).
 
     `said` is its spelling where it matches in its own case only, else empty.
     """
 
     concept: int
     name: int
+    scope: int
     rule: int
     zipf: float
     said: str
@@ -217,6 +219,7 @@ class Vocabularies:
             Entry(
                 concept=int(self.name_concept[self._entry_name[entry]]),
                 name=int(self._entry_name[entry]),
+                scope=int(self.name_scope[self._entry_name[entry]]),
                 rule=int(self._entry_rule[entry]),
                 zipf=float(self._entry_zipf[entry]),
                 said=self._said[int(self._entry_said[entry]) - 1] if self._entry_said[entry] else "",

@@ -37,7 +37,7 @@ class Cut(NamedTuple):
 
 
 def cut(texts: Sequence[str]) -> Cut:
-    """The words of texts."""
+    """The words of texts, one at least."""
     text, begins = joined(texts)
     characters = codes(text)
     kinds = _classes()[characters]

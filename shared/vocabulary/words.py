@@ -15,6 +15,8 @@ from functools import lru_cache
 GREEK = "\u0391-\u03c9\u00b5"
 # Combining marks, zero-width characters and the soft hyphen belong to the word that they stand in.
 MARKS = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
+LETTER = re.compile(rf"[^\W_{GREEK}]")  # or digit; Greek letters are words of their own
+MARK = re.compile(f"[{MARKS}]")
 _WORD = re.compile(
     rf"[^\W_{GREEK}]+(?:[{MARKS}]+[^\W_{GREEK}]*)*(?:['’]s(?!\w))?"
     rf"|[{GREEK}][{MARKS}]*"
@@ -59,9 +61,9 @@ _IRREGULAR = {
 _LIGATURE = 6  # letters of the shortest word whose "ae" and "oe" are one with "e"
 
 
-def words(text: str) -> Iterator[re.Match[str]]:
-    """The words of a text in order, as matches: `.group()`, `.span()` in code points."""
-    return _WORD.finditer(text)
+def words(text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """The words of a text in order, from a place on, as matches: `.group()`, `.span()` in code points."""
+    return _WORD.finditer(text, start)
 
 
 @lru_cache(maxsize=200_000)

@@ -1,13 +1,19 @@
 """What every store of files promises: a local folder, and an object store (obstore's own, in memory)."""
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.blobs import CHUNK, Blobs
+from shared.clock import now
 from shared.errors import Invalid, NotFound, TooLarge
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -104,3 +110,54 @@ async def test_a_scratch_folder_is_gone_afterwards(blobs: Blobs) -> None:
         kept = await blobs.put_file(folder / "picture")
     assert not folder.exists()
     assert await blobs.read(kept.sha256) == b"picture"
+
+
+_FULL = """
+import asyncio, resource, sys
+from datetime import timedelta
+from pathlib import Path
+from shared.blobs import Blobs
+from shared.errors import NoRoom
+
+async def chunks():
+    for _ in range(64):
+        yield bytes(4096)
+
+async def main(folder):
+    blobs = Blobs(f"file://{folder / 'blobs'}", scratch=folder / "scratch")
+    (folder / "large").write_bytes(bytes(1 << 20))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+    for put in (blobs.put(chunks()), blobs.put_bytes(bytes(1 << 20))):
+        try:
+            await put
+        except NoRoom as error:
+            assert error.remedy
+        else:
+            raise AssertionError("It had room.")
+    await blobs.put_bytes(b"small")
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the quota is Linux's")
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """By the system's own bound on what a process may write to a file."""
+    command = [sys.executable, "-c", _FULL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "large"]
+    assert [path.read_bytes() for path in left] == [b"small"]
+
+
+async def test_what_is_put_again_is_young_again(blobs: Blobs) -> None:
+    old = await blobs.put_bytes(b"old")
+    past, future = now() - timedelta(hours=1), now() + timedelta(hours=1)
+    assert [blob async for blob in blobs.older(past)] == []
+    assert [blob async for blob in blobs.older(future)] == [old]
+    assert not await blobs.delete_older(old.sha256, past)
+    assert await blobs.uploaded(old.sha256) == old
+    assert await blobs.delete_older(old.sha256, future)
+    assert not await blobs.delete_older(old.sha256, future)
+    with pytest.raises(NotFound):
+        await blobs.uploaded(old.sha256)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import services.recommender
-from services.recommender.scoring import Features, besides, features, preferred, rank, weights
+from services.recommender.scoring import Features, Rivals, besides, features, preferred, rank, weights
 from shared.vocabulary.artefact import Entry, Vocabularies, in_own_case
 from shared.vocabulary.variants import AS_NAMED
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, corpus, vocabularies
@@ -46,10 +46,11 @@ def examples(loaded: Vocabularies, data: Corpus, legends: Sequence[Legend]) -> I
                 if not entry.said or in_own_case(text[start:end], entry.said):
                     by_ontology.setdefault(loaded.concept(entry.concept).ontology, []).append(entry)
             preferring = preferred(loaded, loaded.entries(key))
-            for ontology, rivals in by_ontology.items():
+            for ontology, entries in by_ontology.items():
+                rivals = Rivals(entries)
                 if any(a <= start and end <= b and (a, b) != (start, end) for _, (a, b) in right[ontology]):
                     continue
-                for entry in rivals:
+                for entry in entries:
                     curie = loaded.concept(entry.concept).curie
                     if curie not in data.excluded[ontology]:
                         found = features(
@@ -71,10 +72,11 @@ def of_phrases(loaded: Vocabularies, known: Iterable[Phrase]) -> Iterator[Exampl
                 if not entry.said or in_own_case(phrase.text[start:end], entry.said):
                     by_ontology.setdefault(concept.ontology, []).append(entry)
             preferring = preferred(loaded, loaded.entries(key))
-            for ontology, rivals in by_ontology.items():
-                on_axis = [entry for entry in rivals if loaded.concept(entry.concept).axis == phrase.axis]
+            for ontology, entries in by_ontology.items():
+                rivals = Rivals(entries)
+                on_axis = [entry for entry in entries if loaded.concept(entry.concept).axis == phrase.axis]
                 if phrase.wanted:
-                    on_axis = sorted(on_axis, key=lambda entry: (entry.rule != AS_NAMED, rank(loaded, entry)))[:1]
+                    on_axis = sorted(on_axis, key=lambda entry: (entry.rule != AS_NAMED, rank(entry)))[:1]
                 for entry in on_axis:
                     surface = phrase.text[start:end]
                     found = features(loaded, entry, rivals, surface, elsewhere=besides(preferring, ontology))

@@ -1,8 +1,6 @@
 """Doors for files: uploads stream to the blobs, granted files stream back."""
 
-import errno
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -15,7 +13,7 @@ from services.gateway.api.passing import passed_back
 from services.gateway.byterange import NotSatisfiable, requested
 from services.gateway.forms import Form, read_form
 from shared.blobs import Blob, Blobs
-from shared.errors import Invalid, TooLarge, Unavailable
+from shared.errors import Invalid, TooLarge
 from shared.grants import Grant, Signer
 from shared.http import Hop
 
@@ -94,8 +92,7 @@ def router(blobs: Blobs, signer: Signer, ingest: Hop, *, upload_bytes: int) -> A
     routes = APIRouter()
 
     async def store(chunks: AsyncIterable[bytes]) -> Blob:
-        with _room():
-            return await blobs.put(chunks, limit=upload_bytes)
+        return await blobs.put(chunks, limit=upload_bytes)
 
     async def form_of(request: Request) -> Form[Blob]:
         body = _bounded(request, upload_bytes + FORM_BYTES)
@@ -221,15 +218,3 @@ def _too_large(limit: int) -> TooLarge:
         f"The request has more than {limit:,} bytes.",
         remedy="Send a smaller file, or let the administrator raise MITAGGER_UPLOAD_BYTES.",
     )
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise Unavailable(
-            "storage", "The server has no room left for this file.", remedy="Ask its administrator to free some."
-        ) from error

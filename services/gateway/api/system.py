@@ -6,9 +6,11 @@ from importlib.metadata import version
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.api.asking import PersonDep
+from services.gateway.audit import Audit
+from services.gateway.collecting import Collector
 from shared.access import Caller
 from shared.engine import Engine
 from shared.errors import TransientError, Unavailable
@@ -37,6 +39,22 @@ class Status(Ready):
     quarantine: Annotated[int | None, Field(description="Pictures that wait for a look; null: not known")] = None
     progress: list[GroupProgress]
     dead_letters: Annotated[int, Field(description=f"Counted up to {MOST_DEAD_LETTERS}")]
+
+
+class Collection(BaseModel):
+    """With `dry_run` nothing is removed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"dry_run": True}]})
+
+    dry_run: bool = False
+
+
+class CollectedView(BaseModel):
+    """Of the files older than two days: how many are kept, and how many, with how many bytes, nothing named."""
+
+    kept: int
+    unnamed: int
+    bytes: int
 
 
 class _Found(BaseModel):
@@ -121,7 +139,7 @@ class Observer:
         return _Found.model_validate_json(answer.content).total
 
 
-def router(observer: Observer) -> APIRouter:
+def router(observer: Observer, collector: Collector, audit: Audit) -> APIRouter:
     """The routes of the system."""
     routes = APIRouter()
 
@@ -141,5 +159,14 @@ def router(observer: Observer) -> APIRouter:
     async def status(person: PersonDep) -> Status:
         person.caller.require("system.read")
         return await observer.status(person.caller)
+
+    @routes.post("/api/v1/files/collect", tags=["system"], summary="Remove files that nothing names")
+    async def collect_files(person: PersonDep, body: Collection) -> CollectedView:
+        """Uploads that were never used and what a crash left, older than two days. It is done daily anyway."""
+        person.caller.require("system.write")
+        detail = {"dry_run": str(body.dry_run).lower()}
+        async with audit.recorded(person.caller.person, "files.collect", detail=detail):
+            done = await collector.collect(dry_run=body.dry_run)
+        return CollectedView(kept=done.kept, unnamed=done.unnamed, bytes=done.bytes)
 
     return routes

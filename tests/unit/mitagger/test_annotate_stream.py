@@ -131,7 +131,27 @@ def test_records_come_as_lines_go_in(annotator: LocalAnnotator) -> None:
     assert slow.asked == 1
 
 
-@pytest.mark.parametrize("unit", ["femur ", "(A) nuclei, no femur. ", "long form (LF) ", "A–Z) "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "femur ",
+        "(A) nuclei, no femur. ",
+        "long form (LF) ",
+        "A–Z) ",
+        "((",
+        ". . ",
+        "\u0301",
+        "a\u200b\u202e",
+        "a's'",
+        "&alpha; ",
+        r"$\alpha_{1}$ ",
+        "AB, ab; ",
+        "no ",
+        "\n\n",
+        "x.)",
+        "--",
+    ],
+)
 def test_time_is_linear_in_the_legend(annotator: LocalAnnotator, unit: str) -> None:
     def seconds(length: int) -> float:
         content = lines({"id": 1, "text": unit * (length // len(unit))})

@@ -91,10 +91,11 @@ async def test_full_disk_is_said_plainly(installation: Installation, monkeypatch
     async def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Blobs, "put", full)
+    monkeypatch.setattr(Blobs, "_keep", full)
     async with installation.browser(Authorization="Bearer local") as browser:
         answer = await browser.post("/api/v1/uploads", content=CONTENT)
-    assert answer.status_code == 503
+    assert answer.status_code == 507
+    assert answer.json()["remedy"]
     assert answer.json()["detail"] == "The server has no room left for this file."
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.recommender.metadata import terms
 from shared.errors import Invalid, NotFound, TooLarge, Unavailable
 from shared.vocabulary import defaults
 from shared.vocabulary.artefact import Vocabularies
@@ -105,3 +106,11 @@ def test_bad_files_are_refused_by_the_error_that_names_them(tmp_path: Path, cell
 def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path, cells: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be made"):
         defaults.load(cells / "cache", added={"CL": cells}, only=True)
+
+
+@pytest.mark.timeout(120)
+def test_every_concept_that_technical_tags_stand_for_is_there_on_its_axis(shipped: Vocabularies) -> None:
+    axes = {"Modality": "imaging", "BodyPartExamined": "anatomy"}
+    for term in terms():
+        [found] = [shipped.concept(number) for number in shipped.find(term.curie)]
+        assert (found.label, found.axis) == (term.label, axes[term.tag]), term
