@@ -349,6 +349,48 @@ class AsyncClient:
         """`verdict`: approved or returned."""
         return await self.send(calls.review(id, verdict, comment, version))
 
+    async def undo(self, id: str, *, version: int | None = None) -> m.Assignment:
+        return await self.send(calls.undo(id, version))
+
+    async def redo(self, id: str, *, version: int | None = None) -> m.Assignment:
+        return await self.send(calls.redo(id, version))
+
+    async def recall(self, id: str, *, version: int | None = None) -> m.Assignment:
+        """Takes back what was submitted or skipped, until its review has begun."""
+        return await self.send(calls.recall(id, version))
+
+    async def release(self, id: str, *, version: int | None = None) -> m.Assignment:
+        """Takes it from its annotator; its tags are withdrawn."""
+        return await self.send(calls.release(id, version))
+
+    async def skip(
+        self, id: str, reason: m.ConcernReason, comment: str = "", *, version: int | None = None
+    ) -> m.Assignment:
+        return await self.send(calls.skip(id, reason, comment, version))
+
+    async def flag(
+        self, id: str, reason: m.ConcernReason, comment: str = "", *, version: int | None = None
+    ) -> m.Assignment:
+        return await self.send(calls.flag(id, reason, comment, version))
+
+    async def settle_concern(self, id: str) -> m.Assignment:
+        return await self.send(calls.settle_concern(id))
+
+    async def begin_review(self, id: str) -> m.Assignment:
+        """From now on the annotator cannot recall it."""
+        return await self.send(calls.begin_review(id))
+
+    async def reopen(self, id: str, reason: str, *, version: int | None = None) -> m.Assignment:
+        """Gives an approved one back to its annotator."""
+        return await self.send(calls.reopen(id, reason, version))
+
+    async def comment(self, id: str, text: str, *, key: str | None = None, thread: str | None = None) -> m.Comment:
+        """Of the whole, or of the decision with `key`."""
+        return await self.send(calls.comment(id, text, key, thread))
+
+    def comments(self, id: str) -> AsyncIterator[m.Comment]:
+        return self.pages(calls.comments(id))
+
     def history(self, id: str) -> AsyncIterator[m.HistoryEntry]:
         return self.pages(calls.history(id))
 

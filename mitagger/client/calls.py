@@ -365,6 +365,54 @@ def review(id: str, verdict: str, comment: str, version: int | None) -> Call[m.A
     return _post(f"/assignments/{_id(id)}/review", m.Assignment, body, version=version)
 
 
+def undo(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/undo", m.Assignment, version=version)
+
+
+def redo(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/redo", m.Assignment, version=version)
+
+
+def skip(id: str, reason: m.ConcernReason, comment: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/skip", m.Assignment, _concern(reason, comment), version=version)
+
+
+def flag(id: str, reason: m.ConcernReason, comment: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/flag", m.Assignment, _concern(reason, comment), version=version)
+
+
+def _concern(reason: m.ConcernReason, comment: str) -> dict[str, Any]:
+    return {"reason": reason, "comment": comment}
+
+
+def settle_concern(id: str) -> Call[m.Assignment]:
+    return Call("DELETE", f"{API}/assignments/{_id(id)}/flag", m.Assignment)
+
+
+def recall(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/recall", m.Assignment, version=version)
+
+
+def begin_review(id: str) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/review/begin", m.Assignment)
+
+
+def reopen(id: str, reason: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/reopen", m.Assignment, {"reason": reason}, version=version)
+
+
+def release(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/release", m.Assignment, version=version)
+
+
+def comment(id: str, text: str, key: str | None, thread: str | None) -> Call[m.Comment]:
+    return _post(f"/assignments/{_id(id)}/comments", m.Comment, {"text": text, "key": key, "thread": thread})
+
+
+def comments(id: str) -> Call[m.Page[m.Comment]]:
+    return _get(f"/assignments/{_id(id)}/comments", m.Page[m.Comment])
+
+
 def history(id: str) -> Call[m.Page[m.HistoryEntry]]:
     return _get(f"/assignments/{_id(id)}/history", m.Page[m.HistoryEntry])
 

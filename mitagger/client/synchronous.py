@@ -342,6 +342,44 @@ class Client:
         """`verdict`: approved or returned."""
         return self.send(calls.review(id, verdict, comment, version))
 
+    def undo(self, id: str, *, version: int | None = None) -> m.Assignment:
+        return self.send(calls.undo(id, version))
+
+    def redo(self, id: str, *, version: int | None = None) -> m.Assignment:
+        return self.send(calls.redo(id, version))
+
+    def recall(self, id: str, *, version: int | None = None) -> m.Assignment:
+        """Takes back what was submitted or skipped, until its review has begun."""
+        return self.send(calls.recall(id, version))
+
+    def release(self, id: str, *, version: int | None = None) -> m.Assignment:
+        """Takes it from its annotator; its tags are withdrawn."""
+        return self.send(calls.release(id, version))
+
+    def skip(self, id: str, reason: m.ConcernReason, comment: str = "", *, version: int | None = None) -> m.Assignment:
+        return self.send(calls.skip(id, reason, comment, version))
+
+    def flag(self, id: str, reason: m.ConcernReason, comment: str = "", *, version: int | None = None) -> m.Assignment:
+        return self.send(calls.flag(id, reason, comment, version))
+
+    def settle_concern(self, id: str) -> m.Assignment:
+        return self.send(calls.settle_concern(id))
+
+    def begin_review(self, id: str) -> m.Assignment:
+        """From now on the annotator cannot recall it."""
+        return self.send(calls.begin_review(id))
+
+    def reopen(self, id: str, reason: str, *, version: int | None = None) -> m.Assignment:
+        """Gives an approved one back to its annotator."""
+        return self.send(calls.reopen(id, reason, version))
+
+    def comment(self, id: str, text: str, *, key: str | None = None, thread: str | None = None) -> m.Comment:
+        """Of the whole, or of the decision with `key`."""
+        return self.send(calls.comment(id, text, key, thread))
+
+    def comments(self, id: str) -> Iterator[m.Comment]:
+        return self.pages(calls.comments(id))
+
     def history(self, id: str) -> Iterator[m.HistoryEntry]:
         return self.pages(calls.history(id))
 
