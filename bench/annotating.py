@@ -100,8 +100,9 @@ async def bench(quick: bool) -> Report:
             },
         )
     pairs = list(zip(found["many"], found["few"], strict=True))
-    million = [few_.seconds + (many.seconds - few_.seconds) / (count - few) * 1e6 for many, few_ in pairs]
-    alone = [few_.seconds + (many.processor - few_.processor) / (count - few) * 1e6 / _cores() for many, few_ in pairs]
+    more = (count - few) / 1e6
+    million = [start.seconds + max(0.0, many.seconds - start.seconds) / more for many, start in pairs]
+    alone = [start.seconds + max(0.0, many.processor - start.processor) / more / _cores() for many, start in pairs]
     peer = [run.processor / count * 1e6 for run in found[PEER]]
     measurements = [
         Measurement("a million legends, extrapolated", "s", million, most=SECONDS),
@@ -115,7 +116,7 @@ async def bench(quick: bool) -> Report:
         title="Annotating a file",
         how=f"`mitagger annotate FILE --output FILE` with {_cores()} workers on {count:,} generated legends of"
         f" {LENGTH} characters, all different (sentences of {whose} in other company, with other numbers);"
-        f" {rounds} rounds. The second row is of seconds of processors. Memory is the sum of the"
+        f" {rounds} round(s). The second row is of seconds of processors. Memory is the sum of the"
         " peaks (VmHWM) of all processes, mapped files included.",
         measurements=measurements,
         limits="The annotator, see Matching, on all cores; reading, writing and the start hardly count.",
