@@ -103,7 +103,13 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
         async with opened(settings, MODELS) as engine:
             others = behind(engine, settings)
             hops = {service.name: Hop(service.name, app=service.app) for service in others if service.app is not None}
-            gateway = services.gateway.service.build(engine, hops, upload_bytes=settings.upload_bytes, local_key=key)
+            gateway = services.gateway.service.build(
+                engine,
+                hops,
+                upload_bytes=settings.upload_bytes,
+                local_key=key,
+                trusted_proxies=settings.trusted_proxies,
+            )
             async with (
                 watched(settings, "all", engine),
                 started([*others, gateway], engine.bus),

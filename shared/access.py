@@ -28,6 +28,9 @@ Action: TypeAlias = Literal[
     "assignment.read",
     "decision.write",
     "review.write",
+    "assignment.reopen",
+    "comment.write",
+    "concern.settle",
     "vocabulary.read",
     "vocabulary.write",
     "search.read",
@@ -36,7 +39,11 @@ Action: TypeAlias = Literal[
     "system.read",
     "system.write",
     "account.write",
+    "key.write",
+    "audit.read",
 ]
+
+OWN: Final[frozenset[Relation]] = frozenset({"own"})
 
 RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
     "administrator": {
@@ -48,6 +55,9 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "import.run": frozenset({"any"}),
         "assignment.create": frozenset({"any"}),
         "assignment.read": frozenset({"any"}),
+        "assignment.reopen": frozenset({"any"}),
+        "comment.write": frozenset({"any"}),
+        "concern.settle": frozenset({"any"}),
         "vocabulary.read": frozenset({"any"}),
         "vocabulary.write": frozenset({"any"}),
         "search.read": frozenset({"any"}),
@@ -56,20 +66,27 @@ RULES: Final[Mapping[Role, Mapping[Action, frozenset[Relation]]]] = {
         "system.read": frozenset({"any"}),
         "system.write": frozenset({"any"}),
         "account.write": frozenset({"any"}),
+        "key.write": frozenset({"own", "any"}),
+        "audit.read": frozenset({"any"}),
     },
     "annotator": {
         "figure.read": frozenset({"own", "review"}),
         "assignment.read": frozenset({"own"}),
         "decision.write": frozenset({"own"}),
+        "comment.write": frozenset({"own"}),
         "vocabulary.read": frozenset({"any"}),
         "search.read": frozenset({"any"}),
+        "key.write": OWN,
     },
     "reviewer": {
         "figure.read": frozenset({"own", "review"}),
         "assignment.read": frozenset({"review"}),
         "review.write": frozenset({"review"}),
+        "assignment.reopen": frozenset({"review"}),
+        "comment.write": frozenset({"review"}),
         "vocabulary.read": frozenset({"any"}),
         "search.read": frozenset({"any"}),
+        "key.write": OWN,
     },
     # Other systems of the hospital, by API key.
     "service": {
@@ -108,6 +125,20 @@ class Caller:
     ) -> None:
         """Raises Forbidden unless the caller may."""
         if not self.may(action, relations, project):
-            raise Forbidden(
-                f"You may not do this ({action}).", remedy="Ask an administrator of the project for a role that may."
-            )
+            raise _forbidden(action)
+
+    def require_somewhere(self, action: Action, relations: frozenset[Relation] = frozenset()) -> None:
+        """For what belongs to no project. Raises Forbidden unless the caller may in one of theirs."""
+        if not any(self.may(action, relations, project) for project in self.roles):
+            raise _forbidden(action)
+
+    @property
+    def administers(self) -> bool:
+        """Whether the caller is an administrator anywhere: what these change is recorded."""
+        return any("administrator" in roles for roles in self.roles.values())
+
+
+def _forbidden(action: Action) -> Forbidden:
+    return Forbidden(
+        f"You may not do this ({action}).", remedy="Ask an administrator of the project for a role that may."
+    )

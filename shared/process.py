@@ -124,6 +124,7 @@ async def answering(app: ASGIApp, door: socket.socket) -> AsyncIterator[str]:
         lifespan="off",
         timeout_graceful_shutdown=END_SECONDS,
         server_header=False,
+        proxy_headers=False,  # the gateway believes the proxies that the settings name, and no others
         h11_max_incomplete_event_size=64_000,
     )
     server = _Quiet(config)

@@ -6,11 +6,12 @@ Docker and Kubernetes), then mitagger.toml, then the default.
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -74,6 +75,14 @@ class Settings(BaseSettings):
             description="Signs tokens and grants; at least 32 characters. Generated into the data folder if missing."
         ),
     ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=100,
+            description="Addresses or networks of the proxies in front of the gateway, as a JSON list. X-Forwarded-For"
+            " and X-Forwarded-Proto are believed from these alone.",
+        ),
+    ] = ()
     workers: Annotated[int, Field(ge=0, le=64, description="Processes for CPU work on images; 0 takes one a core.")] = 0
     view_bytes: Annotated[
         int,
@@ -117,6 +126,14 @@ class Settings(BaseSettings):
     ] = ""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="How much is logged.")] = "info"
     log_json: Annotated[bool, Field(description="Log lines as JSON, for machines.")] = False
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            if ip_network(proxy).prefixlen < 8:
+                raise ValueError(f"{proxy} is everybody, not a proxy")
+        return proxies
 
     @classmethod
     def settings_customise_sources(

@@ -2,7 +2,7 @@
 
 import typer
 
-from mitagger.cli import dead_letters, events, files, indexes, quarantine, topics, vocabulary
+from mitagger.cli import audit, dead_letters, events, files, indexes, keys, people, quarantine, topics, vocabulary
 from mitagger.cli.annotate import annotate
 from mitagger.cli.backup import backup, restore
 from mitagger.cli.demo import demo
@@ -31,6 +31,9 @@ app.command()(status)
 app.command()(doctor)
 app.command()(backup)
 app.command()(restore)
+app.add_typer(people.app, name="people")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(events.app, name="events")
 app.add_typer(files.app, name="files")

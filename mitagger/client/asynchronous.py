@@ -101,12 +101,58 @@ class AsyncClient:
     async def create_account(self, name: str, password: str, roles: Sequence[m.Role]) -> m.Account:
         return await self.send(calls.create_account(name, password, roles))
 
+    async def invite(self, name: str, roles: Sequence[m.Role], *, days: int = 7) -> m.AccountLink:
+        """The only answer that holds the link."""
+        return await self.send(calls.invite(name, roles, days))
+
+    async def new_link(self, person: str, *, days: int = 7) -> m.AccountLink:
+        """A link to set a new password, for who lost theirs. The only answer that holds it."""
+        return await self.send(calls.new_link(person, days))
+
+    async def change_account(
+        self, person: str, *, roles: Sequence[m.Role] | None = None, disabled: bool | None = None
+    ) -> m.Account:
+        changes = {"roles": None if roles is None else list(roles), "disabled": disabled}
+        return await self.send(calls.change_account(person, changes))
+
+    async def delete_account(self, person: str) -> None:
+        """Name, password, sessions and keys go; what the person did stays."""
+        await self.send(calls.delete_account(person))
+
+    async def end_sessions(self, person: str) -> None:
+        """Signs this person out everywhere."""
+        await self.send(calls.end_sessions(person))
+
+    async def join(self, link: str, password: str) -> m.Session:
+        """Sets the password that the link is for, and signs this client in."""
+        return await self.send(calls.join(link, password))
+
+    async def change_password(self, old: str, password: str) -> m.Session:
+        """Ends all other sessions."""
+        return await self.send(calls.change_password(old, password))
+
+    async def sign_out_everywhere(self) -> None:
+        await self.send(calls.sign_out_everywhere())
+
+    def audit(self, *, since: str = "", until: str = "") -> AsyncIterator[m.AuditEntry]:
+        """The record of administration, newest first. `since`, `until`: ISO times."""
+        return self.pages(calls.audit(since, until))
+
     def keys(self) -> AsyncIterator[m.ApiKey]:
         return self.pages(calls.keys())
 
-    async def create_key(self, name: str, roles: Sequence[m.Role] = ("service",)) -> m.ApiKey:
-        """The only answer that holds the key itself."""
-        return await self.send(calls.create_key(name, roles))
+    async def create_key(
+        self, name: str, roles: Sequence[m.Role] = ("service",), *, days: int | None = None
+    ) -> m.ApiKey:
+        """Of another system. The only answer that holds the key itself; without `days` it does not expire."""
+        return await self.send(calls.create_key(name, roles, days))
+
+    async def create_personal_key(
+        self, name: str, *, roles: Sequence[m.Role] = (), projects: Sequence[str] = (), days: int = 90
+    ) -> m.ApiKey:
+        """Of who is signed in, with these of their roles and projects (none: all). The only answer that holds the
+        key itself."""
+        return await self.send(calls.create_personal_key(name, roles, projects, days))
 
     async def delete_key(self, id: str) -> None:
         await self.send(calls.delete_key(id))
@@ -302,6 +348,48 @@ class AsyncClient:
     async def review(self, id: str, verdict: str, *, comment: str = "", version: int | None = None) -> m.Assignment:
         """`verdict`: approved or returned."""
         return await self.send(calls.review(id, verdict, comment, version))
+
+    async def undo(self, id: str, *, version: int | None = None) -> m.Assignment:
+        return await self.send(calls.undo(id, version))
+
+    async def redo(self, id: str, *, version: int | None = None) -> m.Assignment:
+        return await self.send(calls.redo(id, version))
+
+    async def recall(self, id: str, *, version: int | None = None) -> m.Assignment:
+        """Takes back what was submitted or skipped, until its review has begun."""
+        return await self.send(calls.recall(id, version))
+
+    async def release(self, id: str, *, version: int | None = None) -> m.Assignment:
+        """Takes it from its annotator; its tags are withdrawn."""
+        return await self.send(calls.release(id, version))
+
+    async def skip(
+        self, id: str, reason: m.ConcernReason, comment: str = "", *, version: int | None = None
+    ) -> m.Assignment:
+        return await self.send(calls.skip(id, reason, comment, version))
+
+    async def flag(
+        self, id: str, reason: m.ConcernReason, comment: str = "", *, version: int | None = None
+    ) -> m.Assignment:
+        return await self.send(calls.flag(id, reason, comment, version))
+
+    async def settle_concern(self, id: str) -> m.Assignment:
+        return await self.send(calls.settle_concern(id))
+
+    async def begin_review(self, id: str) -> m.Assignment:
+        """From now on the annotator cannot recall it."""
+        return await self.send(calls.begin_review(id))
+
+    async def reopen(self, id: str, reason: str, *, version: int | None = None) -> m.Assignment:
+        """Gives an approved one back to its annotator."""
+        return await self.send(calls.reopen(id, reason, version))
+
+    async def comment(self, id: str, text: str, *, key: str | None = None, thread: str | None = None) -> m.Comment:
+        """Of the whole, or of the decision with `key`."""
+        return await self.send(calls.comment(id, text, key, thread))
+
+    def comments(self, id: str) -> AsyncIterator[m.Comment]:
+        return self.pages(calls.comments(id))
 
     def history(self, id: str) -> AsyncIterator[m.HistoryEntry]:
         return self.pages(calls.history(id))

@@ -96,8 +96,49 @@ def keys() -> Call[m.Page[m.ApiKey]]:
     return _get("/keys", m.Page[m.ApiKey])
 
 
-def create_key(name: str, roles: Sequence[m.Role]) -> Call[m.ApiKey]:
-    return _post("/keys", m.ApiKey, {"name": name, "roles": list(roles)})
+def invite(name: str, roles: Sequence[m.Role], days: int) -> Call[m.AccountLink]:
+    return _post("/invitations", m.AccountLink, {"name": name, "roles": list(roles), "days": days})
+
+
+def new_link(person: str, days: int) -> Call[m.AccountLink]:
+    return _post(f"/accounts/{_id(person)}/link", m.AccountLink, {"days": days})
+
+
+def change_account(person: str, changes: Mapping[str, Any]) -> Call[m.Account]:
+    return Call("PATCH", f"{API}/accounts/{_id(person)}", m.Account, json=dict(changes))
+
+
+def delete_account(person: str) -> Call[None]:
+    return Call("DELETE", f"{API}/accounts/{_id(person)}", None)
+
+
+def end_sessions(person: str) -> Call[None]:
+    return Call("DELETE", f"{API}/accounts/{_id(person)}/sessions", None)
+
+
+def join(link: str, password: str) -> Call[m.Session]:
+    return _post("/join", m.Session, {"link": link, "password": password})
+
+
+def change_password(old: str, password: str) -> Call[m.Session]:
+    return Call("PUT", f"{API}/session/password", m.Session, json={"old": old, "password": password})
+
+
+def sign_out_everywhere() -> Call[None]:
+    return Call("DELETE", f"{API}/sessions", None)
+
+
+def create_key(name: str, roles: Sequence[m.Role], days: int | None) -> Call[m.ApiKey]:
+    return _post("/keys", m.ApiKey, {"name": name, "roles": list(roles), "days": days})
+
+
+def create_personal_key(name: str, roles: Sequence[m.Role], projects: Sequence[str], days: int) -> Call[m.ApiKey]:
+    body = {"name": name, "roles": list(roles), "projects": list(projects), "days": days}
+    return _post("/keys/personal", m.ApiKey, body)
+
+
+def audit(since: str, until: str) -> Call[m.Page[m.AuditEntry]]:
+    return _get("/audit", m.Page[m.AuditEntry], since=since, until=until, limit=200)
 
 
 def delete_key(id: str) -> Call[None]:
@@ -322,6 +363,54 @@ def submit(id: str, *, no_tag_applies: bool, version: int | None) -> Call[m.Assi
 def review(id: str, verdict: str, comment: str, version: int | None) -> Call[m.Assignment]:
     body = {"verdict": verdict, "comment": comment}
     return _post(f"/assignments/{_id(id)}/review", m.Assignment, body, version=version)
+
+
+def undo(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/undo", m.Assignment, version=version)
+
+
+def redo(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/redo", m.Assignment, version=version)
+
+
+def skip(id: str, reason: m.ConcernReason, comment: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/skip", m.Assignment, _concern(reason, comment), version=version)
+
+
+def flag(id: str, reason: m.ConcernReason, comment: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/flag", m.Assignment, _concern(reason, comment), version=version)
+
+
+def _concern(reason: m.ConcernReason, comment: str) -> dict[str, Any]:
+    return {"reason": reason, "comment": comment}
+
+
+def settle_concern(id: str) -> Call[m.Assignment]:
+    return Call("DELETE", f"{API}/assignments/{_id(id)}/flag", m.Assignment)
+
+
+def recall(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/recall", m.Assignment, version=version)
+
+
+def begin_review(id: str) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/review/begin", m.Assignment)
+
+
+def reopen(id: str, reason: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/reopen", m.Assignment, {"reason": reason}, version=version)
+
+
+def release(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/release", m.Assignment, version=version)
+
+
+def comment(id: str, text: str, key: str | None, thread: str | None) -> Call[m.Comment]:
+    return _post(f"/assignments/{_id(id)}/comments", m.Comment, {"text": text, "key": key, "thread": thread})
+
+
+def comments(id: str) -> Call[m.Page[m.Comment]]:
+    return _get(f"/assignments/{_id(id)}/comments", m.Page[m.Comment])
 
 
 def history(id: str) -> Call[m.Page[m.HistoryEntry]]:

@@ -11,7 +11,8 @@ Role: TypeAlias = Literal["administrator", "annotator", "reviewer", "service"]
 ExportFormat: TypeAlias = Literal["csv", "xml"]
 RecommendationState: TypeAlias = Literal["pending", "ready", "none_found", "no_text", "language_unsupported", "failed"]
 
-AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved"]
+AssignmentState: TypeAlias = Literal["open", "submitted", "returned", "approved", "skipped", "released"]
+ConcernReason: TypeAlias = Literal["bad_image", "wrong_legend", "out_of_scope", "needs_an_expert"]
 QuarantineState: TypeAlias = Literal["waiting", "confirmed", "blacked_out", "refused"]
 Refusal: TypeAlias = Literal["names_patient", "shows_patient", "no_figure", "other"]
 FigureStatus: TypeAlias = Literal["new", "provisional", "returned", "approved"]
@@ -51,16 +52,44 @@ class Account(Answer):
     name: str
     roles: list[Role]
     created_at: datetime
+    state: Literal["active", "invited", "disabled"] = "active"
+    link_expires_at: datetime | None = None
+
+
+class AccountLink(Account):
+    """With the link that sets a password: `path` after the server's address. It stands only in this answer."""
+
+    link: str
+    path: str
 
 
 class ApiKey(Answer):
-    """An API key; `key` itself stands only in the answer that creates it."""
+    """An API key; `key` itself stands only in the answer that creates it. `owner`: the person; null for another
+    system's."""
 
     id: str
     name: str
     roles: list[Role]
     created_at: datetime
     key: str | None = None
+    projects: list[str] = []
+    owner: str | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class AuditEntry(Answer):
+    """An act of administration. `outcome` begun: the process died before it was known."""
+
+    id: str
+    at: datetime
+    actor: str
+    actor_name: str
+    action: str
+    target: str
+    target_name: str
+    detail: dict[str, str]
+    outcome: Literal["begun", "done", "refused", "failed"]
 
 
 # --- figures
@@ -474,6 +503,25 @@ class Review(Answer):
     decided_at: datetime
 
 
+class Concern(Answer):
+    """What an annotator wants an administrator to look at."""
+
+    reason: ConcernReason
+    comment: str = ""
+    at: datetime
+
+
+class Comment(Answer):
+    """What somebody said of an assignment, or of the decision with `key`; `thread` is the comment that it answers."""
+
+    id: str
+    author: str
+    at: datetime
+    text: str
+    key: str | None = None
+    thread: str | None = None
+
+
 class Assignment(Answer):
     """A figure given to an annotator, with its reviewer; `version` is what a careful write sends back."""
 
@@ -489,6 +537,10 @@ class Assignment(Answer):
     no_tag_applies: bool = False
     comment: str = ""
     review: Review | None = None
+    review_begun: bool = False
+    concern: Concern | None = None
+    undoable: int = 0
+    redoable: int = 0
 
 
 class FigureReference(Answer):

@@ -8,7 +8,18 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.annotation import tagging
-from services.annotation.model import Action, Assignment, Decided, Entry, Figure, Recommendations, State
+from services.annotation.model import (
+    Action,
+    Assignment,
+    Comment,
+    Concern,
+    ConcernReason,
+    Decided,
+    Entry,
+    Figure,
+    Recommendations,
+    State,
+)
 from services.annotation.republishing import TOPICS, republish
 from services.annotation.reviewing import MAX_COMMENT
 from services.annotation.tagging import Plain
@@ -103,6 +114,47 @@ class VerdictBody(Request):
     comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT)] = ""
 
 
+class ConcernBody(Request):
+    """Why an annotator cannot, or should not, tag the figure as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"reason": "wrong_legend", "comment": "The legend is that of figure 3."}]},
+    )
+
+    reason: ConcernReason
+    comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT)] = ""
+
+
+class Reopening(Request):
+    """Why the figure has to be tagged again."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "Panel C was overlooked; please tag it."}]}
+    )
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT)]
+
+
+class NewComment(Request):
+    """Of the whole assignment, or of the decision with `key`; `thread` is the first comment of the thread that this
+    one answers."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"text": "Is this the retina or the choroid?", "key": "UBERON:0000966|present"},
+                {"text": "The retina: see panel B.", "thread": "5f0c6a9be1d24c0c8a3f7be0d2c4e611"},
+            ]
+        },
+    )
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT)]
+    key: Annotated[str, StringConstraints(max_length=600)] | None = None
+    thread: Id | None = None
+
+
 class Republish(Request):
     """Topics whose current state is to be sent again."""
 
@@ -190,8 +242,28 @@ class ReviewView(BaseModel):
     decided_at: datetime
 
 
+class ConcernView(BaseModel):
+    """What the annotator wants an administrator to look at."""
+
+    reason: ConcernReason
+    comment: str
+    at: datetime
+
+
+class CommentView(BaseModel):
+    """A comment. `key` is the decision that it is about, null for the whole; `thread` the comment that it answers."""
+
+    id: str
+    author: str
+    at: datetime
+    text: str
+    key: str | None
+    thread: str | None
+
+
 class AssignmentView(BaseModel):
-    """All that an annotator or reviewer needs. `comment` is the reviewer's last one."""
+    """All that an annotator or reviewer needs. `comment` is the reviewer's last one. `undoable` and `redoable` are
+    numbers of steps; once `review_begun`, the annotator cannot recall it."""
 
     id: str
     version: int
@@ -205,6 +277,10 @@ class AssignmentView(BaseModel):
     no_tag_applies: bool
     comment: str
     review: ReviewView | None
+    review_begun: bool
+    concern: ConcernView | None
+    undoable: int
+    redoable: int
     created_at: datetime
     updated_at: datetime
 
@@ -222,6 +298,7 @@ class AssignmentSummary(BaseModel):
     decisions: int
     no_tag_applies: bool
     comment: str
+    concern: ConcernView | None
     created_at: datetime
     updated_at: datetime
 
@@ -319,6 +396,9 @@ def router(workbench: Workbench, engine: Engine) -> APIRouter:
                 description="own: yours to annotate; review: yours to review; any: all. Default: the widest you have"
             ),
         ] = None,
+        flagged: Annotated[
+            bool | None, Query(description="Those with a concern for the administrator, or without")
+        ] = None,
         figure: Id | None = None,
         article: Id | None = None,
         cursor: Annotated[str | None, Query(max_length=2000)] = None,
@@ -326,7 +406,14 @@ def router(workbench: Workbench, engine: Engine) -> APIRouter:
     ) -> AssignmentPage:
         """Oldest first."""
         found = await workbench.listing(
-            caller, relation=relation, state=state, figure=figure, article=article, after=cursor, limit=limit
+            caller,
+            relation=relation,
+            state=state,
+            flagged=flagged,
+            figure=figure,
+            article=article,
+            after=cursor,
+            limit=limit,
         )
         return _page(found, signer)
 
@@ -402,12 +489,146 @@ def router(workbench: Workbench, engine: Engine) -> APIRouter:
         figure, found = await workbench.recommendations(caller, id)
         return _recommendations(figure, found, ())
 
+    _more(routes, workbench, signer)
+
     @routes.post("/internal/republish", include_in_schema=False, summary="Send current state again")
     async def again(caller: CallerDep, body: Republish) -> Republished:
         caller.require("system.write", frozenset({"any"}), DEFAULT_PROJECT)
         return Republished(republished=await republish(engine.documents, engine.bus, body.topics))
 
     return routes
+
+
+def _more(routes: APIRouter, workbench: Workbench, signer: Signer) -> None:
+    """Ways back and out of daily work, and what people say to each other."""
+
+    @routes.post(
+        "/api/v1/assignments/{id}/undo",
+        tags=["assignments"],
+        summary="Take the last decision back",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def undo(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+        """Step by step, back to when the assignment was opened, returned or recalled."""
+        done = await workbench.step(caller, id, "undo", version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/redo",
+        tags=["assignments"],
+        summary="Do again what was undone",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def redo(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+        """Until the next decision, which forgets what was undone."""
+        done = await workbench.step(caller, id, "redo", version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/skip",
+        tags=["assignments"],
+        summary="Put a figure aside, with a reason",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def skip(caller: CallerDep, id: IdPath, body: ConcernBody, version: IfMatch) -> Response:
+        """It leaves the annotator's work until they recall it or an administrator settles the concern."""
+        done = await workbench.skip(caller, id, body.reason, body.comment, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/flag",
+        tags=["assignments"],
+        summary="Tell an administrator of a concern",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def flag(caller: CallerDep, id: IdPath, body: ConcernBody, version: IfMatch) -> Response:
+        """The work goes on; list those with `flagged=true`."""
+        done = await workbench.flag(caller, id, body.reason, body.comment, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.delete(
+        "/api/v1/assignments/{id}/flag",
+        tags=["assignments"],
+        summary="Settle a concern",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def unflag(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+        """Administrators only. A figure that was skipped is its annotator's to tag again."""
+        done = await workbench.unflag(caller, id, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/recall",
+        tags=["assignments"],
+        summary="Take back what was submitted or skipped",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def recall(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+        """Possible until its review has begun."""
+        done = await workbench.recall(caller, id, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/review/begin",
+        tags=["assignments"],
+        summary="Begin a review",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def begin_review(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+        """From now on the annotator cannot recall it."""
+        done = await workbench.begin_review(caller, id, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/reopen",
+        tags=["assignments"],
+        summary="Give an approved assignment back",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def reopen(caller: CallerDep, id: IdPath, body: Reopening, version: IfMatch) -> Response:
+        """Its tags are final no longer; the annotator sees the reason. Its reviewer or an administrator."""
+        done = await workbench.reopen(caller, id, body.reason, version=version)
+        return _answer(await workbench.sheet_of(done), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/release",
+        tags=["assignments"],
+        summary="Take an assignment from its annotator",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}},
+    )
+    async def release(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+        """Its tags are withdrawn, its history stays, its figure can be assigned anew. Administrators only."""
+        return _answer(await workbench.sheet_of(await workbench.release(caller, id, version=version)), signer)
+
+    @routes.post(
+        "/api/v1/assignments/{id}/comments",
+        status_code=201,
+        tags=["assignments"],
+        summary="Comment on an assignment or a tag",
+    )
+    async def comment(caller: CallerDep, id: IdPath, body: NewComment) -> CommentView:
+        """Seen by its annotator, its reviewer and administrators."""
+        return _comment(await workbench.comment(caller, id, body.text, body.key, body.thread))
+
+    @routes.get("/api/v1/assignments/{id}/comments", tags=["assignments"], summary="List comments")
+    async def comments(
+        caller: CallerDep,
+        id: IdPath,
+        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+        limit: Limit = 50,
+    ) -> PageOf[CommentView]:
+        """Oldest first."""
+        page = await workbench.comments(caller, id, after=cursor, limit=limit)
+        return PageOf(items=[_comment(said) for said in page.items], next=page.next)
 
 
 def _made(done: Assigned) -> AssignmentsMade:
@@ -447,11 +668,15 @@ def _view(sheet: Sheet, signer: Signer) -> AssignmentView:
             round=judged.round,
             verdict=judged.verdict,
             comment=judged.comment,
-            reviewer=assignment.reviewer,
+            reviewer=judged.by or assignment.reviewer,
             decided_at=judged.decided_at,
         )
         if judged
         else None,
+        review_begun=assignment.review_begun,
+        concern=_concern(assignment.concern),
+        undoable=len(assignment.undo),
+        redoable=len(assignment.redo),
         created_at=assignment.created_at,
         updated_at=assignment.updated_at,
     )
@@ -517,6 +742,14 @@ def _decision(decided: Decided) -> DecisionView:
     )
 
 
+def _concern(concern: Concern | None) -> ConcernView | None:
+    return ConcernView(reason=concern.reason, comment=concern.comment, at=concern.at) if concern else None
+
+
+def _comment(said: Comment) -> CommentView:
+    return CommentView(id=said.id, author=said.author, at=said.at, text=said.text, key=said.key, thread=said.thread)
+
+
 def _history(entry: Entry) -> HistoryView:
     return HistoryView(
         number=entry.number,
@@ -531,7 +764,7 @@ def _history(entry: Entry) -> HistoryView:
 
 
 def _page(found: Listing, signer: Signer) -> AssignmentPage:
-    states: tuple[State, ...] = ("open", "submitted", "returned", "approved")
+    states: tuple[State, ...] = ("open", "submitted", "returned", "approved", "skipped", "released")
     return AssignmentPage(
         items=[_summary(assignment, found.figures.get(assignment.figure), signer) for assignment in found.page.items],
         next=found.page.next,
@@ -560,6 +793,7 @@ def _summary(assignment: Assignment, figure: Figure | None, signer: Signer) -> A
         decisions=len(assignment.decisions),
         no_tag_applies=assignment.no_tag_applies,
         comment=assignment.judged.comment if assignment.judged else "",
+        concern=_concern(assignment.concern),
         created_at=assignment.created_at,
         updated_at=assignment.updated_at,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.annotation.model import Assignment, Figure, HistoryEntry, Recommendations, Review
+from services.annotation.model import Assignment, Comment, Figure, HistoryEntry, Recommendations, Review
 from shared.bus.port import Subscription
 from shared.documents.port import Collection, Documents
 from shared.events.envelope import Event
@@ -21,6 +21,7 @@ class Projections:
         self._recommendations: Collection[Recommendations] = documents.collection(Recommendations)
         self._assignments: Collection[Assignment] = documents.collection(Assignment)
         self._history: Collection[HistoryEntry] = documents.collection(HistoryEntry)
+        self._comments: Collection[Comment] = documents.collection(Comment)
         self._reviews: Collection[Review] = documents.collection(Review)
 
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -47,10 +48,13 @@ class Projections:
             await self._recommendations.erase(event.figure)
             await _erase_all(self._assignments, event.figure)
             await _erase_all(self._history, event.figure)
+            await _erase_all(self._comments, event.figure)
             await self._reviews.erase(event.figure)
 
 
-async def _erase_all(collection: Collection[Assignment] | Collection[HistoryEntry], figure: str) -> None:
+async def _erase_all(
+    collection: Collection[Assignment] | Collection[HistoryEntry] | Collection[Comment], figure: str
+) -> None:
     while (page := await collection.find({"figure": figure}, limit=_PAGE)).items:
         for document in page.items:
             await collection.erase(document.id)

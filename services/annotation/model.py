@@ -19,8 +19,27 @@ from shared.events.recommendation import State as RecommendationState
 from shared.events.review import DecisionKind, RejectReason, Verdict
 from shared.events.tag import Tag
 
-State: TypeAlias = Literal["open", "submitted", "returned", "approved"]
-Action: TypeAlias = Literal["assign", "accept", "reject", "add", "withdraw", "submit", "approve", "return"]
+State: TypeAlias = Literal["open", "submitted", "returned", "approved", "skipped", "released"]
+Action: TypeAlias = Literal[
+    "assign",
+    "accept",
+    "reject",
+    "add",
+    "withdraw",
+    "undo",
+    "redo",
+    "submit",
+    "recall",
+    "begin_review",
+    "approve",
+    "return",
+    "reopen",
+    "skip",
+    "flag",
+    "unflag",
+    "release",
+]
+ConcernReason: TypeAlias = Literal["bad_image", "wrong_legend", "out_of_scope", "needs_an_expert"]
 
 STANDING: frozenset[DecisionKind] = frozenset({"accept", "add"})
 
@@ -83,13 +102,29 @@ class Decided(Part):
         return self.kind in STANDING
 
 
+class Step(Part):
+    """What undoes, or does again, one command: the decisions to restore, and the keys that had none before."""
+
+    former: tuple[Decided, ...] = ()
+    new: tuple[str, ...] = ()
+
+
+class Concern(Part):
+    """What an annotator wants the project's administrator to look at."""
+
+    reason: ConcernReason
+    comment: str
+    at: datetime
+
+
 class Judged(Part):
-    """A reviewer's verdict on an assignment. `round` counts its verdicts, from 1."""
+    """A verdict on an assignment. `round` counts its verdicts, from 1; `by` is null when its reviewer gave it."""
 
     round: int
     verdict: Verdict
     comment: str
     decided_at: datetime
+    by: str | None = None
 
 
 class Entry(Part):
@@ -109,7 +144,8 @@ class Assignment(Document):
     """A figure that an annotator tags and a reviewer audits: its current decisions.
 
     `recent` holds the newest history entries until a later write has filed them (see `workbench`), so that saving a
-    decision is one write. `unrecorded` says that the figure's review does not have the verdict yet.
+    decision is one write. `unrecorded` says that the figure's review does not have the verdict yet; `review_begun`
+    that the reviewer looks at what was submitted; `flagged` that there is a `concern`.
     """
 
     collection: ClassVar[str] = "annotation.assignments"
@@ -120,6 +156,7 @@ class Assignment(Document):
         Index("by_annotator", ("project", "annotator", "state", "created_at", "article")),
         Index("by_reviewer", ("project", "reviewer", "state", "created_at", "article")),
         Index("by_unrecorded", ("unrecorded",)),
+        Index("by_flagged", ("project", "flagged", "created_at", "article")),
     )
 
     project: str
@@ -132,6 +169,11 @@ class Assignment(Document):
     no_tag_applies: bool = False
     judged: Judged | None = None
     unrecorded: bool = False
+    review_begun: bool = False
+    concern: Concern | None = None
+    flagged: bool = False
+    undo: tuple[Step, ...] = ()
+    redo: tuple[Step, ...] = ()
     recent: tuple[Entry, ...] = ()
     created_at: datetime
     updated_at: datetime
@@ -186,6 +228,25 @@ class HistoryEntry(Document):
     entry: Entry
 
 
+class Comment(Document):
+    """What somebody says of an assignment, or of the tag with `key`; `thread` is the comment that it answers."""
+
+    collection: ClassVar[str] = "annotation.comments"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index("by_assignment", ("assignment", "at")),
+        Index("by_figure", ("figure",)),
+    )
+
+    project: str
+    assignment: str
+    figure: str
+    author: str
+    at: datetime
+    text: str
+    key: str | None = None
+    thread: str | None = None
+
+
 class Approved(Part):
     """The tags that an assignment gave to its figure."""
 
@@ -226,4 +287,4 @@ class Review(Document):
 
 
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Review)
+MODELS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Comment, Review)

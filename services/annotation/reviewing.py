@@ -1,10 +1,12 @@
 """Submitting and reviewing: an assignment and a verdict make the changed assignment; the figure's review follows. Pure.
 
     open --submit--> submitted --approve--> approved
-                       |    ^
-                     return submit
-                       v    |
-                      returned
+                       |    ^                  |
+                     return submit           reopen
+                       v    |                  |
+                      returned <---------------+
+
+Until the reviewer has begun, the annotator may recall what was submitted. `exits` has the ways out of daily work.
 
 The assignment is where a verdict is decided. The figure's review, another document, records it afterwards: `record` may
 run any number of times, and `unrecorded` stands on the assignment until it has.
@@ -14,10 +16,12 @@ from datetime import datetime
 from typing import Final
 
 from services.annotation.model import Approved, Assignment, Decided, Judged, Recorded, Review
+from services.annotation.tagging import tag_event, with_decisions, withdraw_all
 from shared.errors import Conflict, Invalid
 from shared.events.envelope import Event
 from shared.events.review import Decision, ReviewDone, Verdict
 
+_NEEDS: Final = {"submit": "open", "review": "submitted", "reopen": "approved"}
 MAX_COMMENT: Final = 5_000  # characters
 
 
@@ -26,7 +30,7 @@ def submit(assignment: Assignment, no_tag_applies: bool, at: datetime) -> Assign
 
     Raises Invalid unless a tag stands or the annotator says that none applies, Conflict when it is approved.
     """
-    if assignment.state == "approved":
+    if assignment.state in ("approved", "skipped", "released"):
         raise _closed("submit", assignment)
     if no_tag_applies and assignment.tags:
         raise Invalid(
@@ -44,8 +48,49 @@ def submit(assignment: Assignment, no_tag_applies: bool, at: datetime) -> Assign
         if assignment.no_tag_applies != no_tag_applies:
             raise _closed("submit", assignment)
         return assignment
-    submitted = assignment.changed(state="submitted", no_tag_applies=no_tag_applies)
+    submitted = assignment.changed(
+        state="submitted", no_tag_applies=no_tag_applies, review_begun=False, undo=(), redo=()
+    )
     return submitted.noted("submit", assignment.annotator, at)
+
+
+def begin(assignment: Assignment, at: datetime) -> Assignment:
+    """The assignment once its reviewer looks at it: from now on it is not recalled. Raises Conflict unless it is
+    submitted."""
+    if assignment.state != "submitted":
+        raise _closed("review", assignment)
+    if assignment.review_begun:
+        return assignment
+    return assignment.changed(review_begun=True).noted("begin_review", assignment.reviewer, at)
+
+
+def reopen(assignment: Assignment, by: str, reason: str, at: datetime) -> tuple[Assignment, list[Event]]:
+    """An approved assignment back with its annotator: its tags are final no longer.
+
+    Each standing tag is withdrawn and provisional again, so that whoever follows the tags hears of it. Raises Conflict
+    unless it is approved, Invalid without a reason.
+    """
+    if not reason.strip():
+        raise Invalid("Reopening needs a reason.", field="reason", remedy="Say what has to change.")
+    before = assignment.judged
+    if assignment.state == "returned" and before and (before.by, before.comment) == (by, reason):
+        return assignment, []
+    if assignment.state != "approved" or before is None:
+        raise _closed("reopen", assignment)
+    gone, withdrawals = withdraw_all(assignment, at)
+    standing = [decided for decided in assignment.decisions if decided.stands]
+    back = [
+        one.model_copy(update={"tag": withdrawn.tag, "revision": withdrawn.revision + 1})
+        for one, withdrawn in zip(standing, gone, strict=True)
+    ]
+    new = with_decisions(assignment, back).changed(
+        state="returned",
+        review_begun=False,
+        judged=Judged(round=before.round + 1, verdict="returned", comment=reason, decided_at=at, by=by),
+        unrecorded=True,
+    )
+    provisional = [tag_event(new, decided) for decided in back]
+    return new.noted("reopen", by, at, back, comment=reason), [*withdrawals, *provisional]
 
 
 def judge(assignment: Assignment, verdict: Verdict, comment: str, at: datetime) -> Assignment:
@@ -63,7 +108,7 @@ def judge(assignment: Assignment, verdict: Verdict, comment: str, at: datetime) 
     if assignment.state != "submitted":
         raise _closed("review", assignment)
     judged = Judged(round=before.round + 1 if before else 1, verdict=verdict, comment=comment, decided_at=at)
-    new = assignment.changed(state=verdict, judged=judged, unrecorded=True)
+    new = assignment.changed(state=verdict, judged=judged, unrecorded=True, review_begun=False)
     return new.noted("approve" if verdict == "approved" else "return", assignment.reviewer, at, comment=comment)
 
 
@@ -81,7 +126,7 @@ def record(review: Review, assignment: Assignment) -> tuple[Review, list[Event]]
         last=Recorded(
             assignment=assignment.id,
             annotator=assignment.annotator,
-            reviewer=assignment.reviewer,
+            reviewer=judged.by or assignment.reviewer,
             judged=judged,
             no_tag_applies=assignment.no_tag_applies,
             decisions=assignment.decisions,
@@ -141,10 +186,12 @@ def _closed(wish: str, assignment: Assignment) -> Conflict:
         "open": "Wait until the annotator submits it.",
         "returned": "Wait until the annotator submits it again.",
         "submitted": "Wait for the reviewer's verdict.",
-        "approved": "Its review is done.",
+        "approved": "Its review is done; a reviewer or administrator may reopen it.",
+        "released": "It was taken back from its annotator.",
+        "skipped": "It was skipped; its annotator may recall it.",
     }
     return Conflict(
         f"You cannot {wish} an assignment that is {assignment.state}.",
-        difference={"state": {"yours": "submitted" if wish == "review" else "open", "theirs": assignment.state}},
+        difference={"state": {"yours": _NEEDS[wish], "theirs": assignment.state}},
         remedy=remedies[assignment.state],
     )

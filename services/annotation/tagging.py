@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.annotation.model import Assignment, Decided
+from services.annotation.model import Assignment, Decided, Step
 from shared.errors import Conflict, Invalid, NotFound, TooLarge
 from shared.events.envelope import Event, event_id
 from shared.events.legend import Assertion
@@ -20,10 +20,18 @@ from shared.events.recommendation import Axis, Recommendation, Span
 from shared.events.review import RejectReason
 from shared.events.tag import Tag, TagAccepted, TagWithdrawn
 
+MAX_STEPS: Final = 30  # that can be undone
 MAX_DECISIONS: Final = 500  # of one assignment, those withdrawn included
 MAX_SPANS: Final = 200
 MAX_PANELS: Final = 60
 MAX_LEGEND: Final = 50_000  # code points (DESIGN.md, section 2)
+
+CLOSED: Final = {
+    "submitted": "Wait until the reviewer returns it.",
+    "approved": "Its review is done.",
+    "released": "It was taken back from you.",
+    "skipped": "Recall it to tag it after all.",
+}
 
 _PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 
@@ -146,11 +154,13 @@ def decide(
         raise Conflict(
             f"The assignment is {assignment.state}; its decisions are closed.",
             difference={"state": {"yours": "open", "theirs": assignment.state}},
-            remedy="Wait until the reviewer returns it." if assignment.state == "submitted" else "Its review is done.",
+            remedy=CLOSED[assignment.state],
         )
     counted = [_counted(decided, assignment.decided(decided.tag.key)) for decided in changed]
     new = assignment.changed(
         decisions=_replaced(assignment.decisions, counted),
+        undo=(*assignment.undo, _step(assignment, counted))[-MAX_STEPS:],
+        redo=(),
         no_tag_applies=assignment.no_tag_applies and not any(decided.stands for decided in counted),
     )
     if len(new.decisions) > MAX_DECISIONS:
@@ -159,6 +169,50 @@ def decide(
         )
     events: list[Event] = [tag_event(new, decided) for decided in counted if decided.revision]
     return new.noted(command.kind, assignment.annotator, at, counted), events
+
+
+def undo(assignment: Assignment, at: datetime) -> tuple[Assignment, list[Event]]:
+    """The assignment without its last command since it was opened, with the tag events that this causes.
+
+    Raises Conflict when it is closed or nothing is left to undo.
+    """
+    return _stepped(assignment, "undo", at)
+
+
+def redo(assignment: Assignment, at: datetime) -> tuple[Assignment, list[Event]]:
+    """The assignment with what was undone last; a new decision forgets what was undone. Raises Conflict as `undo`."""
+    return _stepped(assignment, "redo", at)
+
+
+def _stepped(assignment: Assignment, way: Literal["undo", "redo"], at: datetime) -> tuple[Assignment, list[Event]]:
+    steps = assignment.undo if way == "undo" else assignment.redo
+    if assignment.state not in ("open", "returned") or not steps:
+        raise Conflict(
+            f"There is nothing to {way}.",
+            difference={"state": {"yours": "open", "theirs": assignment.state}},
+            remedy=f"Steps go back to when the assignment was opened, {MAX_STEPS} at most.",
+        )
+    step = steps[-1]
+    gone = [_withdrawn(decided, at) for key in step.new if (decided := assignment.decided(key))]
+    back = [
+        decided.model_copy(update={"tag": decided.tag.model_copy(update={"decided_at": at})}) for decided in step.former
+    ]
+    counted = [_counted(decided, assignment.decided(decided.tag.key)) for decided in (*gone, *back)]
+    inverse = _step(assignment, counted)
+    new = assignment.changed(
+        decisions=_replaced(assignment.decisions, counted),
+        undo=steps[:-1] if way == "undo" else (*assignment.undo, inverse)[-MAX_STEPS:],
+        redo=steps[:-1] if way == "redo" else (*assignment.redo, inverse)[-MAX_STEPS:],
+    )
+    events: list[Event] = [tag_event(new, decided) for decided in counted if decided.revision]
+    return new.noted(way, assignment.annotator, at, counted), events
+
+
+def _step(assignment: Assignment, changed: Sequence[Decided]) -> Step:
+    """What leads back from `changed` to what the assignment says now."""
+    keys = [decided.tag.key for decided in changed]
+    former = tuple(decided for key in keys if (decided := assignment.decided(key)))
+    return Step(former=former, new=tuple(key for key in keys if assignment.decided(key) is None))
 
 
 def tag_event(assignment: Assignment, decided: Decided) -> TagAccepted | TagWithdrawn:
@@ -177,6 +231,17 @@ def tag_event(assignment: Assignment, decided: Decided) -> TagAccepted | TagWith
     if decided.stands:
         return TagAccepted.model_validate(common)
     return TagWithdrawn.model_validate({**common, "reason": decided.reason or decided.kind})
+
+
+def withdraw_all(assignment: Assignment, at: datetime) -> tuple[list[Decided], list[Event]]:
+    """Every tag that stands, withdrawn, with the events of that."""
+    gone = [_counted(_withdrawn(decided, at), decided) for decided in assignment.decisions if decided.stands]
+    return gone, [tag_event(assignment, decided) for decided in gone]
+
+
+def with_decisions(assignment: Assignment, changed: Sequence[Decided]) -> Assignment:
+    """The assignment with these decisions in place of those on the same keys."""
+    return assignment.changed(decisions=_replaced(assignment.decisions, changed))
 
 
 def _answer(

@@ -12,11 +12,13 @@ A write is atomic for one document with its events. Two things span documents, b
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from services.annotation import reviewing, tagging
+from services.annotation import exits, reviewing, tagging
 from services.annotation.model import (
     Assignment,
+    Comment,
+    ConcernReason,
     Decided,
     Entry,
     Figure,
@@ -35,6 +37,7 @@ from shared.events.review import Verdict
 RECENT: Final = 8
 ASSIGNED_AT_ONCE: Final = 5_000
 MAX_SHOWN_BYTES: Final = 64_000
+MAX_COMMENTS: Final = 500  # of one assignment
 _PAGE: Final = 500
 
 
@@ -73,6 +76,7 @@ class Workbench:
         self._recommendations: Collection[Recommendations] = documents.collection(Recommendations)
         self._assignments: Collection[Assignment] = documents.collection(Assignment)
         self._history: Collection[HistoryEntry] = documents.collection(HistoryEntry)
+        self._comments: Collection[Comment] = documents.collection(Comment)
         self._reviews: Collection[Review] = documents.collection(Review)
 
     # Assigning
@@ -104,6 +108,12 @@ class Workbench:
         self._may_assign(caller, annotator, reviewer)
         return await self._assign_all(caller, {"project": DEFAULT_PROJECT}, annotator, reviewer, unassigned_only=True)
 
+    async def release(self, caller: Caller, id: str, *, version: int | None = None) -> Assignment:
+        """Takes it from its annotator. Raises Conflict when it is approved, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "assignment.create", id)
+        at = now()
+        return await self._write(assignment, lambda current: exits.release(current, caller.person, at), version=version)
+
     # Deciding
 
     async def decide(
@@ -122,6 +132,48 @@ class Workbench:
             seen.assignment, lambda current: tagging.decide(current, command, recommended, at), version=version
         )
         return replace(seen, assignment=written)
+
+    async def step(
+        self, caller: Caller, id: str, way: Literal["undo", "redo"], *, version: int | None = None
+    ) -> Assignment:
+        """Takes the last decision back, or does it again. Raises Conflict, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "decision.write", id)
+        at, stepped = now(), tagging.undo if way == "undo" else tagging.redo
+        return await self._write(assignment, lambda current: stepped(current, at), version=version)
+
+    async def skip(
+        self, caller: Caller, id: str, reason: ConcernReason, comment: str, *, version: int | None = None
+    ) -> Assignment:
+        """Puts it aside for an administrator. Raises Conflict, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "decision.write", id)
+        at = now()
+        return await self._write(
+            assignment, lambda current: (exits.skip(current, reason, comment, at), []), version=version
+        )
+
+    async def flag(
+        self, caller: Caller, id: str, reason: ConcernReason, comment: str, *, version: int | None = None
+    ) -> Assignment:
+        """Tells an administrator of a concern. Raises Conflict, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "decision.write", id)
+        at = now()
+        return await self._write(
+            assignment, lambda current: (exits.flag(current, reason, comment, at), []), version=version
+        )
+
+    async def unflag(self, caller: Caller, id: str, *, version: int | None = None) -> Assignment:
+        """The concern was dealt with. Raises Conflict, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "concern.settle", id)
+        at = now()
+        return await self._write(
+            assignment, lambda current: (exits.unflag(current, caller.person, at), []), version=version
+        )
+
+    async def recall(self, caller: Caller, id: str, *, version: int | None = None) -> Assignment:
+        """Takes back what was submitted or skipped. Raises Conflict, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "decision.write", id)
+        at = now()
+        return await self._write(assignment, lambda current: (exits.recall(current, at), []), version=version)
 
     async def submit(
         self, caller: Caller, id: str, *, no_tag_applies: bool = False, version: int | None = None
@@ -149,6 +201,60 @@ class Workbench:
             assignment, lambda current: (reviewing.judge(current, verdict, comment, at), []), version=version
         )
         return await self.settle(written)
+
+    async def begin_review(self, caller: Caller, id: str, *, version: int | None = None) -> Assignment:
+        """From now on the annotator cannot recall it. Raises Conflict, Forbidden, NotFound, Erased."""
+        assignment = await self._allowed(caller, "review.write", id)
+        at = now()
+        return await self._write(assignment, lambda current: (reviewing.begin(current, at), []), version=version)
+
+    async def reopen(self, caller: Caller, id: str, reason: str, *, version: int | None = None) -> Assignment:
+        """Gives an approved one back to its annotator. Raises Conflict, Forbidden, Invalid, NotFound, Erased."""
+        assignment = await self._allowed(caller, "assignment.reopen", id)
+        at = now()
+        written = await self._write(
+            assignment, lambda current: reviewing.reopen(current, caller.person, reason, at), version=version
+        )
+        return await self.settle(written)
+
+    async def comment(self, caller: Caller, id: str, text: str, key: str | None, thread: str | None) -> Comment:
+        """Says something of the assignment or one of its tags. Raises Forbidden, Invalid, NotFound, Erased,
+        TooLarge."""
+        assignment = await self._assignments.get(id)
+        _require(caller, "comment.write", assignment)
+        if key is not None and assignment.decided(key) is None:
+            raise Invalid("There is no decision with this key.", field="key", remedy="Take one of the decisions' keys.")
+        if thread is not None:
+            begun = await self._comments.get_many([thread])
+            if not begun or begun[0].assignment != id or begun[0].thread is not None:
+                raise Invalid(
+                    "No thread of this assignment begins there.", field="thread", remedy="Take a first comment's id."
+                )
+        if await self._comments.count({"assignment": id}) >= MAX_COMMENTS:
+            raise TooLarge(f"An assignment has at most {MAX_COMMENTS} comments.", remedy="Talk it over elsewhere.")
+        said = await self._comments.insert(
+            Comment(
+                id=new_id(),
+                project=assignment.project,
+                assignment=id,
+                figure=assignment.figure,
+                author=caller.person,
+                at=now(),
+                text=text,
+                key=key,
+                thread=thread,
+            )
+        )
+        # A figure erased meanwhile: its erasure may have looked for comments before this one was there.
+        if not await self._figures.get_many([assignment.figure]):
+            await self._comments.erase(said.id)
+            raise Erased(f"The figure {assignment.figure} was erased.")
+        return said
+
+    async def comments(self, caller: Caller, id: str, *, after: str | None, limit: int) -> Page[Comment]:
+        """What was said of it, oldest first. Raises Forbidden, Invalid, NotFound, Erased."""
+        _require(caller, "assignment.read", await self._assignments.get(id))
+        return await self._comments.find({"assignment": id}, sort=("at",), after=after, limit=limit)
 
     async def settle(self, assignment: Assignment) -> Assignment:
         """Has the figure's review record a verdict that it does not have yet. Any number of times is once."""
@@ -202,6 +308,7 @@ class Workbench:
         *,
         relation: Relation | None = None,
         state: State | None = None,
+        flagged: bool | None = None,
         figure: str | None = None,
         article: str | None = None,
         after: str | None = None,
@@ -221,6 +328,8 @@ class Workbench:
             where["figure"] = figure
         if article is not None:
             where["article"] = article
+        if flagged is not None:
+            where["flagged"] = flagged
         counts = await self._assignments.count_by("state", where)
         page = await self._assignments.find(
             {**where, "state": state} if state else where, sort=("created_at", "article"), after=after, limit=limit
@@ -279,7 +388,7 @@ class Workbench:
         after = None
         while figures:
             page = await self._assignments.find({"figure": In(tuple(figures))}, after=after, limit=_PAGE)
-            taken |= {assignment.figure for assignment in page.items}
+            taken |= {assignment.figure for assignment in page.items if assignment.state != "released"}
             after = page.next
             if after is None:
                 break
@@ -302,6 +411,9 @@ class Workbench:
         ]
         outcomes = await self._assignments.insert_many(new)
         created = [outcome for outcome in outcomes if isinstance(outcome, Assignment)]
+        holders = [outcome.holder for outcome in outcomes if isinstance(outcome, Duplicate) and outcome.holder]
+        released = [held for held in await self._assignments.get_many(holders) if held.state == "released"]
+        created += [await self._assign_again(caller, held, reviewer) for held in released]
         # A figure erased meanwhile: its erasure may have looked for assignments before these were there.
         alive = {figure.id for figure in await self._figures.get_many([one.figure for one in created])}
         for assignment in created:
@@ -309,8 +421,14 @@ class Workbench:
                 await self._assignments.erase(assignment.id)
         return Assigned(
             [assignment for assignment in created if assignment.figure in alive],
-            existing=sum(isinstance(outcome, Duplicate) for outcome in outcomes),
+            existing=sum(not isinstance(outcome, Erased) for outcome in outcomes) - len(created),
             more=False,
+        )
+
+    async def _assign_again(self, caller: Caller, released: Assignment, reviewer: str) -> Assignment:
+        at = now()
+        return await self._write(
+            released, lambda current: (exits.assign_again(current, reviewer, caller.person, at), [])
         )
 
     async def _allowed(self, caller: Caller, action: Action, id: str) -> Assignment:
@@ -354,7 +472,7 @@ class Workbench:
                 "yours": mine.kind if mine and mine != theirs else None,
                 "theirs": theirs.kind if theirs else None,
             }
-        if any(entry.action in ("submit", "approve", "return") for entry in since):
+        if any(entry.state != wanted.state for entry in since):
             difference["state"] = {"yours": wanted.state, "theirs": current.state}
         difference["version"] = {"yours": version, "theirs": current.version}
         return Conflict("The assignment was changed since you loaded it.", difference=difference)

@@ -25,7 +25,14 @@ def run(settings: Settings) -> None:
         )
 
     def wired(engine: Engine) -> Gateway:
-        return build(engine, hops, upload_bytes=settings.upload_bytes, welcome=_say, apart=list(hops.values()))
+        return build(
+            engine,
+            hops,
+            upload_bytes=settings.upload_bytes,
+            welcome=_say,
+            apart=list(hops.values()),
+            trusted_proxies=settings.trusted_proxies,
+        )
 
     serve(settings, MODELS, wired)
 

@@ -1,25 +1,28 @@
-"""Who somebody is: accounts, sessions and API keys."""
+"""Who somebody is: signing in, sessions, and who asks with a key."""
 
 import hmac
 import time
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.gateway.model import Account, Key, Session
+from services.gateway.accounts import Accounts
+from services.gateway.keys import Keys
+from services.gateway.model import Account, Session
+from services.gateway.names import LONGEST_NAME, folded
 from services.gateway.passwords import Passwords
-from services.gateway.secret import fingerprint, key_parts, key_text, matches, new_secret
-from services.gateway.throttle import Throttle
+from services.gateway.secret import fingerprint, new_secret
+from services.gateway.throttle import FREE_OF_AN_ADDRESS, Throttle, network_of
 from shared.access import DEFAULT_PROJECT, Caller, Role
-from shared.clock import new_id, now
-from shared.documents.port import Documents, Page, Range
-from shared.errors import Duplicate, Erased, Invalid, NotFound, Unauthenticated
+from shared.clock import now
+from shared.documents.port import Documents, Range
+from shared.errors import Duplicate, NotFound, Unauthenticated
 
 SESSION_TIME: Final = timedelta(hours=12)
-LONGEST_NAME: Final = 100
 ADMINISTRATOR: Final = "administrator"
+LONGEST_AGENT: Final = 200
+# More are the work of a script; the oldest have long expired by then.
+SESSIONS_SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,12 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks, as the gateway knows them. `expires_at` is null for API keys."""
+    """Who asks, as the gateway knows them. `expires_at` and `session` (its id) are null for API keys."""
 
     caller: Caller
     name: str
     expires_at: datetime | None = None
+    session: str | None = None
 
     @property
     def roles(self) -> list[Role]:
@@ -48,7 +52,7 @@ class Person:
 
 
 class Throttled(Exception):
-    """This name has failed too often; `seconds` until it may try again."""
+    """This name, or this address, has failed too often; `seconds` until it may try again."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -56,25 +60,26 @@ class Throttled(Exception):
 
 
 class Identity:
-    """Accounts, sessions and API keys over the documents port."""
+    """Sessions, accounts and API keys over the documents port."""
 
     def __init__(self, documents: Documents, *, local_key: str = "") -> None:
         """`local_key`: a key that is valid for this process only, with an administrator's rights, for whoever may
         read the data folder (the command line); "": none."""
-        self._accounts = documents.collection(Account)
-        self._sessions = documents.collection(Session)
-        self._keys = documents.collection(Key)
         self._passwords = Passwords()
-        self._throttle = Throttle()
+        self.accounts = Accounts(documents, self._passwords)
+        self.keys = Keys(documents)
+        self._sessions = documents.collection(Session)
+        self._names = Throttle()
+        self.addresses = Throttle(FREE_OF_AN_ADDRESS)
         self._local_key = local_key
 
     async def first_sign_in(self) -> SignIn | None:
         """Creates the administrator with a generated password where there is no account yet."""
-        if await self._accounts.count():
+        if await self.accounts.any():
             return None
         password = new_secret()[:20]
         try:
-            await self.create_account(ADMINISTRATOR, password, ["administrator"])
+            await self.accounts.create(ADMINISTRATOR, password, ["administrator"])
         except Duplicate:  # another copy of the gateway was faster
             return None
         return SignIn(ADMINISTRATOR, password)
@@ -85,121 +90,91 @@ class Identity:
             for session in page.items:
                 await self._sessions.erase(session.id)
 
-    # --- accounts
-
-    async def create_account(self, name: str, password: str, roles: Sequence[Role]) -> Account:
-        """Raises Invalid, Duplicate."""
-        shown = _clean(name)
-        account = Account(
-            id=new_id(),
-            name=shown,
-            name_key=_folded(shown),
-            password_hash=await self._passwords.hash(password),
-            roles={DEFAULT_PROJECT: tuple(sorted(set(roles)))},
-            created_at=now(),
-        )
-        try:
-            return await self._accounts.insert(account)
-        except Duplicate as error:
-            raise Duplicate(f"There is an account named {shown!r} already.", remedy="Choose another name.") from error
-
-    async def accounts(self, after: str | None, limit: int) -> Page[Account]:
-        return await self._accounts.find(sort=("name_key",), after=after, limit=limit)
-
-    # --- sessions
-
-    async def sign_in(self, name: str, password: str) -> tuple[Person, str]:
-        """The person and the secret of the new session. Raises Unauthenticated, Throttled, Unavailable."""
-        key = _folded(name)[:LONGEST_NAME]
-        if wait := self._throttle.seconds(key, time.monotonic()):
+    async def sign_in(self, name: str, password: str, *, address: str = "", agent: str = "") -> tuple[Person, str]:
+        """The person and the secret of the new session. `address`: where the request comes from; `agent`: the browser
+        as it calls itself. Raises Unauthenticated, Throttled, Unavailable."""
+        key, network, at = folded(name)[:LONGEST_NAME], network_of(address), time.monotonic()
+        if wait := max(self._names.seconds(key, at), self.addresses.seconds(network, at)):
             raise Throttled(wait)
         # Counted before the check, so that a burst of guesses at once does not slip through.
-        self._throttle.failed(key, time.monotonic())
-        found = (await self._accounts.find({"name_key": key}, limit=1)).items
-        account = found[0] if found else None
-        if not await self._passwords.check(password, account.password_hash if account else None) or account is None:
+        self._names.failed(key, at)
+        self.addresses.failed(network, at)
+        account = await self.accounts.named(name)
+        right = await self._passwords.check(password, account.password_hash if account else None)
+        if not right or account is None or account.disabled:
             raise Unauthenticated(
                 "Name or password is wrong.",
-                remedy="The first start of the server printed a password for the name 'administrator'.",
+                remedy="Ask an administrator for a link to set a new password. (The first start of the server printed"
+                " a password for the name 'administrator'.)",
             )
-        self._throttle.succeeded(key)
-        secret = new_secret()
-        expires_at = now() + SESSION_TIME
-        await self._sessions.insert(Session(id=fingerprint(secret), account=account.id, expires_at=expires_at))
-        return Person(account.caller, account.name, expires_at), secret
+        self._names.succeeded(key)
+        self.addresses.forgiven(network)
+        return await self.open_session(account, agent=agent)
+
+    async def change_password(self, id: str, old: str, new: str) -> Account:
+        """Ends all sessions. Raises Unauthenticated when `old` is wrong, Throttled when it was too often (whoever sits
+        at somebody's open session must not guess on), Invalid, NotFound."""
+        at = time.monotonic()
+        if wait := self._names.seconds(id, at):
+            raise Throttled(wait)
+        self._names.failed(id, at)
+        account = await self.accounts.change_password(id, old, new)
+        self._names.succeeded(id)
+        return account
+
+    async def open_session(self, account: Account, *, agent: str = "") -> tuple[Person, str]:
+        """Signs in who has shown who they are. The secret is new each time."""
+        secret, at = new_secret(), now()
+        session = Session(
+            id=fingerprint(secret),
+            account=account.id,
+            expires_at=at + SESSION_TIME,
+            epoch=account.epoch,
+            created_at=at,
+            agent="".join(character for character in agent if character.isprintable())[:LONGEST_AGENT],
+        )
+        await self._sessions.insert(session)
+        return _person(account, session), secret
 
     async def by_session(self, secret: str) -> Person:
         """Raises Unauthenticated."""
         try:
             session = await self._sessions.get(fingerprint(secret))
-            account = await self._accounts.get(session.account)
+            account = await self.accounts.get(session.account)
         except NotFound as error:
             raise _expired() from error
-        if session.expires_at <= now():
+        if session.expires_at <= now() or session.epoch != account.epoch or account.disabled:
             await self._sessions.erase(session.id)
             raise _expired()
-        return Person(account.caller, account.name, session.expires_at)
+        return _person(account, session)
 
     async def sign_out(self, secret: str) -> None:
         await self._sessions.erase(fingerprint(secret))
 
-    # --- keys
+    async def sessions(self, id: str) -> list[Session]:
+        """Of a person, those that hold, the newest first. Raises NotFound."""
+        epoch = (await self.accounts.get(id)).epoch
+        found = (await self._sessions.find({"account": id}, limit=1000)).items
+        held = [one for one in found if one.epoch == epoch and one.expires_at > now()]
+        return sorted(held, key=lambda one: one.expires_at, reverse=True)[:SESSIONS_SHOWN]
 
-    async def create_key(self, name: str, roles: Sequence[Role]) -> tuple[Key, str]:
-        """The key's document and the key itself, which is kept nowhere. Raises Invalid."""
-        secret = new_secret()
-        key = Key(
-            id=new_id(),
-            name=_clean(name),
-            fingerprint=fingerprint(secret),
-            roles={DEFAULT_PROJECT: tuple(sorted(set(roles)))},
-            created_at=now(),
-        )
-        return await self._keys.insert(key), key_text(key.id, secret)
-
-    async def keys(self, after: str | None, limit: int) -> Page[Key]:
-        return await self._keys.find(sort=("created_at",), after=after, limit=limit)
-
-    async def delete_key(self, id: str) -> None:
-        """Raises NotFound."""
-        await self._keys.get(id)
-        await self._keys.erase(id)
+    async def end_session(self, id: str, session: str) -> None:
+        """One of a person's sessions. Raises NotFound."""
+        if (await self._sessions.get(session)).account != id:
+            raise NotFound("You have no such session.")
+        await self._sessions.erase(session)
 
     async def by_key(self, text: str) -> Person:
         """Raises Unauthenticated."""
         if self._local_key and hmac.compare_digest(text.encode(), self._local_key.encode()):
             return Person(Caller("command-line", {DEFAULT_PROJECT: frozenset({"administrator"})}), "command line")
-        parts = key_parts(text)
-        if parts is None:
-            raise _wrong_key()
-        id, secret = parts
-        try:
-            key = await self._keys.get(id)
-        except (NotFound, Erased) as error:
-            raise _wrong_key() from error
-        if not matches(secret, key.fingerprint):
-            raise _wrong_key()
-        return Person(key.caller, key.name)
+        caller, name = await self.keys.holder(text)
+        return Person(caller, name)
 
 
-def _clean(name: str) -> str:
-    """The name as it is shown. Raises Invalid."""
-    shown = " ".join(unicodedata.normalize("NFC", name).split())
-    if not 0 < len(shown) <= LONGEST_NAME or any(unicodedata.category(character)[0] == "C" for character in shown):
-        raise Invalid(
-            f"A name has 1 to {LONGEST_NAME} visible characters.", field="name", remedy="Choose another name."
-        )
-    return shown
-
-
-def _folded(name: str) -> str:
-    """Names are one where they look the same: compatibility forms and case are folded."""
-    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+def _person(account: Account, session: Session) -> Person:
+    return Person(account.caller, account.name, session.expires_at, session.id)
 
 
 def _expired() -> Unauthenticated:
     return Unauthenticated("You are not signed in, or no longer.", remedy="Sign in again.")
-
-
-def _wrong_key() -> Unauthenticated:
-    return Unauthenticated("This API key is not valid.", remedy="Ask an administrator for a new one.")

@@ -1,12 +1,25 @@
-"""The documents of `gateway`: accounts, sessions, API keys. The only place where a person's name stands."""
+"""The documents of `gateway`: accounts, sessions, API keys, the record of administration. The only place where a
+person's name stands."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.access import Caller, Role
 from shared.documents.port import Document, Index
+
+AccountState: TypeAlias = Literal["active", "invited", "disabled"]
+Outcome: TypeAlias = Literal["begun", "done", "refused", "failed"]
+
+
+class Link(BaseModel):
+    """Leave to set an account's password, once. Its secret is kept nowhere, only the fingerprint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    expires_at: datetime
 
 
 class Account(Document):
@@ -17,39 +30,83 @@ class Account(Document):
 
     name: str
     name_key: Annotated[str, Field(description="The name, folded: two names that look the same are one")]
-    password_hash: str
+    password_hash: Annotated[str, Field(description="Empty until the one who is invited has set a password")]
     roles: dict[str, tuple[Role, ...]]
     created_at: datetime
+    disabled: bool = False
+    epoch: Annotated[int, Field(ge=0, description="Sessions of an earlier epoch are over")] = 0
+    link: Link | None = None
 
     @property
     def caller(self) -> Caller:
         return Caller(self.id, {project: frozenset(roles) for project, roles in self.roles.items()})
+
+    @property
+    def state(self) -> AccountState:
+        if self.disabled:
+            return "disabled"
+        return "active" if self.password_hash else "invited"
+
+    @property
+    def administers(self) -> bool:
+        """Whether this is somebody who can sign in and administer."""
+        return self.state == "active" and any("administrator" in roles for roles in self.roles.values())
+
+
+class Administrators(Document):
+    """Who administers, in one document, so that of two changes at once one sees the other: nobody takes the last
+    administrator away. Holds nobody who does not administer; who is missing is put back when the gateway starts."""
+
+    collection: ClassVar[str] = "gateway.administrators"
+
+    people: tuple[str, ...] = ()
 
 
 class Session(Document):
     """Somebody is signed in. `id` is the fingerprint of the secret in the cookie, which is kept nowhere."""
 
     collection: ClassVar[str] = "gateway.sessions"
-    indexes: ClassVar[tuple[Index, ...]] = (Index("by_expiry", ("expires_at",)),)
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_expiry", ("expires_at",)), Index("by_account", ("account",)))
 
     account: str
     expires_at: datetime
+    epoch: Annotated[int, Field(ge=0, description="The account's when it began")] = 0
+    created_at: datetime | None = None
+    agent: Annotated[str, Field(description="The browser, as it calls itself; a claim, shown to its owner")] = ""
 
 
 class Key(Document):
-    """An API key of another system: an account of its own, with a pseudonym of its own (`id`)."""
+    """An API key: of a person, who then is who asks, or of another system, which has a pseudonym of its own (`id`)."""
 
     collection: ClassVar[str] = "gateway.keys"
-    indexes: ClassVar[tuple[Index, ...]] = (Index("by_creation", ("created_at",)),)
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_creation", ("created_at",)), Index("by_owner", ("owner",)))
 
     name: str
     fingerprint: str
     roles: dict[str, tuple[Role, ...]]
     created_at: datetime
+    owner: Annotated[str | None, Field(description="The person; null for another system's")] = None
+    expires_at: datetime | None = None
+    last_used_at: Annotated[datetime | None, Field(description="To the minute")] = None
 
     @property
     def caller(self) -> Caller:
         return Caller(self.id, {project: frozenset(roles) for project, roles in self.roles.items()})
+
+
+class AuditEntry(Document):
+    """An act of administration. Written before the act, as `begun`, and once more with how it ended; never changed
+    after that, never erased. Holds pseudonyms and ids: no name, no secret, nothing of a legend."""
+
+    collection: ClassVar[str] = "gateway.audit"
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_time", ("at",)),)
+
+    at: datetime
+    actor: str
+    action: str
+    target: str = ""
+    detail: dict[str, str] = {}
+    outcome: Outcome = "begun"
 
 
 class CollectionTime(Document):
@@ -61,4 +118,4 @@ class CollectionTime(Document):
 
 
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (CollectionTime, Session, Key, Account)
+MODELS: tuple[type[Document], ...] = (CollectionTime, Session, Key, Administrators, Account, AuditEntry)

@@ -5,6 +5,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 from pwdlib import PasswordHash
+from zxcvbn import zxcvbn
 
 from shared.errors import Invalid, Unavailable
 
@@ -13,6 +14,11 @@ AT_ONCE: Final = 2
 WAITING: Final = 64
 SHORTEST: Final = 10
 LONGEST: Final = 500
+# zxcvbn's scale of 0 to 4; 3 is "safely unguessable: moderate protection from offline slow-hash scenario" (more than
+# 10^8 guesses). It weighs 72 characters at most, for its time grows with the square; a longer one is no weaker.
+STRONG: Final = 3
+WEIGHED: Final = 72
+_REMEDY: Final = "A few unrelated words make a good one."
 
 
 class Passwords:
@@ -23,24 +29,36 @@ class Passwords:
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
         self._nobody: str | None = None
 
-    async def hash(self, password: str) -> str:
-        """Raises Invalid when the password is too short or too long."""
+    async def hash(self, password: str, name: str = "") -> str:
+        """`name`: whose it is; a password made of it is weak. Raises Invalid when it is too short, too long or too easy
+        to guess; Unavailable when too many wait."""
         if not SHORTEST <= len(password) <= LONGEST:
-            raise Invalid(
-                f"A password has {SHORTEST} to {LONGEST} characters.",
-                field="password",
-                remedy="A few unrelated words make a good one.",
-            )
-        return await anyio.to_thread.run_sync(self._hasher.hash, password, limiter=self._limiter)
+            raise Invalid(f"A password has {SHORTEST} to {LONGEST} characters.", field="password", remedy=_REMEDY)
+        self._refuse_crowds()
+        return await anyio.to_thread.run_sync(self._hash, password, name, limiter=self._limiter)
 
     async def check(self, password: str, expected: str | None) -> bool:
         """Whether the password has this hash. No hash: as slow, and false. Raises Unavailable when too many wait."""
-        if self._limiter.statistics().tasks_waiting >= WAITING:
-            raise Unavailable("sign-in", "Too many people sign in at this moment.", remedy="Try again in a moment.")
+        self._refuse_crowds()
         if len(password) > LONGEST:
             return False
-        if expected is None and self._nobody is None:
-            self._nobody = await self.hash("nobody has this password")
+        if not expected and self._nobody is None:
+            self._nobody = await anyio.to_thread.run_sync(self._hasher.hash, "nobody", limiter=self._limiter)
         known = expected or self._nobody or ""
         right = await anyio.to_thread.run_sync(self._hasher.verify, password, known, limiter=self._limiter)
-        return right and expected is not None
+        return right and bool(expected)
+
+    def _refuse_crowds(self) -> None:
+        if self._limiter.statistics().tasks_waiting >= WAITING:
+            raise Unavailable("sign-in", "Too many people sign in at this moment.", remedy="Try again in a moment.")
+
+    def _hash(self, password: str, name: str) -> str:
+        found = zxcvbn(
+            password[:WEIGHED], user_inputs=[name, "".join(name.split()), *name.split(), "mitagger"], max_length=WEIGHED
+        )
+        if found["score"] < STRONG:
+            why = found["feedback"]["warning"]
+            raise Invalid(
+                f"This password is too easy to guess.{f' {why}' if why else ''}", field="password", remedy=_REMEDY
+            )
+        return self._hasher.hash(password)

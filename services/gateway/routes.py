@@ -19,6 +19,7 @@ class Route(NamedTuple):
     service: str
     seconds: float = 30.0  # until the answer must be there
     granted: bool = False  # its path holds a signed grant, which the service checks; nobody needs to be signed in
+    daily: bool = False  # work, not administration: not in the record of administration, whoever does it
 
 
 ROUTES: Final = (
@@ -40,10 +41,10 @@ ROUTES: Final = (
     Route("POST", "/api/v1/quarantine/{id}/refuse", "ingest"),
     Route("GET", "/api/v1/articles", "ingest"),
     Route("POST", "/api/v1/imports", "ingest"),
-    Route("POST", "/api/v1/imports/preview", "ingest"),
+    Route("POST", "/api/v1/imports/preview", "ingest", daily=True),
     Route("GET", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports/{id}", "ingest"),
-    Route("POST", "/api/v1/imports/{id}/rows", "ingest", seconds=600.0),
+    Route("POST", "/api/v1/imports/{id}/rows", "ingest", seconds=600.0, daily=True),
     Route("GET", "/api/v1/imports/{id}/rejects", "ingest"),
     Route("GET", "/api/v1/vocabularies", "recommender"),
     Route("POST", "/api/v1/vocabularies/versions", "recommender"),
@@ -65,9 +66,20 @@ ROUTES: Final = (
     Route("POST", "/api/v1/assignments", "annotation"),
     Route("GET", "/api/v1/assignments", "annotation"),
     Route("GET", "/api/v1/assignments/{id}", "annotation"),
-    Route("POST", "/api/v1/assignments/{id}/decisions", "annotation"),
-    Route("POST", "/api/v1/assignments/{id}/submit", "annotation"),
-    Route("POST", "/api/v1/assignments/{id}/review", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/decisions", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/submit", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/review", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/undo", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/redo", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/skip", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/flag", "annotation", daily=True),
+    Route("DELETE", "/api/v1/assignments/{id}/flag", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/recall", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/review/begin", "annotation", daily=True),
+    Route("POST", "/api/v1/assignments/{id}/reopen", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/release", "annotation"),
+    Route("POST", "/api/v1/assignments/{id}/comments", "annotation", daily=True),
+    Route("GET", "/api/v1/assignments/{id}/comments", "annotation"),
     Route("GET", "/api/v1/assignments/{id}/history", "annotation"),
     Route("POST", "/api/v1/exports", "export"),
     Route("GET", "/api/v1/exports/{id}", "export"),

@@ -39,3 +39,16 @@ def key_parts(text: str) -> tuple[str, str] | None:
     if prefix != KEY_PREFIX or len(id) != 32 or not id.isalnum() or not 0 < len(secret) <= 100:
         return None
     return id, secret
+
+
+def link_text(id: str, secret: str) -> str:
+    """What stands in the link that lets the account `id` set its password."""
+    return f"{id}_{secret}"
+
+
+def link_parts(text: str) -> tuple[str, str] | None:
+    """(id of the account, secret) of a link; null when it cannot be one."""
+    id, _, secret = text.partition("_")
+    if len(id) != 32 or not id.isalnum() or not 0 < len(secret) <= 100:
+        return None
+    return id, secret

@@ -31,14 +31,15 @@ class Gateway:
     ) -> None:
         self.app: ASGIApp = app
         self.first_sign_in: SignIn | None = None
-        self._identity = identity
+        self.identity = identity
         self._collector = collector
         self._hops = hops
         self._welcome = welcome
 
     async def start(self) -> None:
-        await self._identity.sweep()
-        self.first_sign_in = await self._identity.first_sign_in()
+        await self.identity.sweep()
+        await self.identity.accounts.prepare()
+        self.first_sign_in = await self.identity.first_sign_in()
         if self.first_sign_in is not None:
             self._welcome(self.first_sign_in)
         await self._collector.start()
@@ -57,12 +58,16 @@ def build(
     local_key: str = "",
     welcome: Callable[[SignIn], None] = lambda first: None,
     apart: Sequence[Hop] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> Gateway:
     """In front of the services that these hops lead to, by name. `upload_bytes`: the largest file taken; `local_key`:
-    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer."""
+    see Identity; `welcome`: is told the first administrator's password; `apart`: see Observer;
+    `trusted_proxies`: addresses or networks whose X-Forwarded-For and -Proto are believed."""
     identity = Identity(engine.documents, local_key=local_key)
     observer = Observer(engine, hops, SERVICES, apart)
     keepers = {route.service: hops[route.service] for route in ROUTES if route.service in hops}
     collector = Collector(engine.documents, engine.blobs, engine.signer, keepers)
-    app = public_door(engine, identity, hops, observer, collector, upload_bytes=upload_bytes)
+    app = public_door(
+        engine, identity, hops, observer, collector, upload_bytes=upload_bytes, trusted_proxies=trusted_proxies
+    )
     return Gateway(app, identity, collector, list(hops.values()), welcome)

@@ -437,7 +437,7 @@ async def test_a_list_shows_what_concerns_the_caller_with_counts_by_state(world:
 
     mine = await listed(ADA)
     assert [item["figure"]["id"] for item in mine["items"]] == ["f1", "f2"]
-    assert mine["counts"] == {"open": 1, "submitted": 1, "returned": 0, "approved": 0}
+    assert mine["counts"] == {"open": 1, "submitted": 1, "returned": 0, "approved": 0, "skipped": 0, "released": 0}
     assert [item["figure"]["id"] for item in (await listed(ADA, state="open"))["items"]] == ["f2"]
     assert len((await listed(GRACE))["items"]) == 3
     assert [item["figure"]["id"] for item in (await listed(EVE))["items"]] == ["f3"]

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from mitagger.cli.app import app
 from mitagger.cli.outcome import REFUSED, SOME_FAILED
+from mitagger.client import AsyncClient, NotSignedIn
 from tests.support.images import png
 from tests.support.server import Server
 
@@ -115,3 +116,24 @@ async def test_where_no_server_runs_the_folder_is_opened_and_left(tmp_path: Path
     assert again.exit_code == 0
     assert "sign in as" not in again.stderr
     assert not (tmp_path / "data" / "server.json").exists()
+
+
+async def test_people_are_invited_kept_out_and_deleted_and_it_is_on_record(server: Server) -> None:
+    invited = await mitagger(server, "people", "invite", "=Lin", "--role", "annotator", "--json")
+    made = json.loads(invited.stdout)
+    async with AsyncClient(server.url) as lin:
+        assert (await lin.join(made["link"], "four quite unrelated words")).name == "=Lin"
+        assert (await mitagger(server, "people", "disable", "=lin")).exit_code == 0
+        with pytest.raises(NotSignedIn):
+            await lin.session()
+    assert (await mitagger(server, "people", "delete", made["person"], "--yes")).exit_code == 0
+    gone = await mitagger(server, "people", "enable", "=Lin")
+    assert (gone.exit_code, "people list" in gone.stderr) == (REFUSED, True)
+    listed = csv.DictReader((await mitagger(server, "audit", "export")).stdout.splitlines())
+    assert [row["action"] for row in listed if row["target"] == made["person"]] == [
+        "account.delete",
+        "account.change",
+        "account.invite",
+    ]
+    lines = (await mitagger(server, "audit", "export", "--format", "jsonl")).stdout.splitlines()
+    assert {json.loads(line)["actor"] for line in lines} == {"command-line"}

@@ -1,15 +1,17 @@
 """The public door: doors of its own, doors that pass on, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from services.gateway.api import bioportal, events, files, identity, passing, system, workbench
+from services.gateway.api import accounts, audit, bioportal, events, files, identity, keys, passing, system, workbench
 from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
+from services.gateway.audit import Audit
 from services.gateway.collecting import Collector
 from services.gateway.identity import Identity
 from shared.engine import Engine
@@ -26,15 +28,20 @@ def public_door(
     collector: Collector,
     *,
     upload_bytes: int,
+    trusted_proxies: Sequence[str] = (),
 ) -> FastAPI:
     """The application that the world talks to."""
     app = FastAPI(title="MITagger", openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.state.identity = who
+    record = Audit(engine.documents)
     app.include_router(identity.router(who))
+    app.include_router(accounts.router(who.accounts, record))
+    app.include_router(keys.router(who.keys, record))
+    app.include_router(audit.router(record, who.accounts))
     app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))
-    app.include_router(events.router(engine.bus, hops, engine.signer))
-    app.include_router(system.router(observer, collector))
-    app.include_router(passing.router(hops, engine.signer))
+    app.include_router(events.router(engine.bus, hops, engine.signer, record))
+    app.include_router(system.router(observer, collector, record))
+    app.include_router(passing.router(hops, engine.signer, record))
     app.include_router(bioportal.router(who, hops["recommender"], engine.signer))
     app.include_router(workbench.router(workbench.BUILT))
     app.mount("/assets", workbench.assets(workbench.BUILT))
@@ -48,4 +55,6 @@ def public_door(
     app.add_middleware(Unfailing)
     app.add_middleware(ProtectingHeaders)
     app.add_middleware(Observed, service="gateway")
+    if trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies))
     return app

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.asking import PersonDep
+from services.gateway.audit import Audit
 from shared import metrics
 from shared.bus.port import Bus, DeadLetter
 from shared.errors import Invalid, Unavailable
@@ -104,7 +105,7 @@ def chosen(topic: Annotated[list[str], Query(max_length=len(EVENTS))] = []) -> t
 TopicsDep = Annotated[tuple[type[Event], ...], Depends(chosen)]
 
 
-def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
+def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> APIRouter:
     """The routes of events."""
     routes = APIRouter()
     streams = asyncio.Semaphore(STREAMS)
@@ -168,17 +169,20 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
                 remedy=f"These can be republished: {', '.join(OWNERS)}; what is made of them follows.",
             )
         sent = 0
-        for owner in sorted({OWNERS[topic] for topic in body.topics}):
-            answer = await hops[owner].request(
-                "POST",
-                "/internal/republish",
-                token=signer.token(person.caller, owner),
-                json={"topics": [topic for topic in body.topics if OWNERS[topic] == owner]},
-                seconds=REPUBLISHING_SECONDS,
-            )
-            if answer.is_error:
-                raise Unavailable(owner, f"{owner} could not republish ({answer.status_code}).", remedy="See its log.")
-            sent += Republished.model_validate_json(answer.content).republished
+        async with audit.recorded(person.caller.person, "events.republish", ",".join(sorted(set(body.topics)))):
+            for owner in sorted({OWNERS[topic] for topic in body.topics}):
+                answer = await hops[owner].request(
+                    "POST",
+                    "/internal/republish",
+                    token=signer.token(person.caller, owner),
+                    json={"topics": [topic for topic in body.topics if OWNERS[topic] == owner]},
+                    seconds=REPUBLISHING_SECONDS,
+                )
+                if answer.is_error:
+                    raise Unavailable(
+                        owner, f"{owner} could not republish ({answer.status_code}).", remedy="See its log."
+                    )
+                sent += Republished.model_validate_json(answer.content).republished
         return Republished(republished=sent)
 
     @routes.get("/api/v1/dead-letters", tags=["events"], summary="List events that could not be handled")
@@ -200,8 +204,9 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
     async def replay(person: PersonDep, id: str) -> None:
         """Sends the event again to the group that failed, and to no other."""
         person.caller.require("system.write")
-        await bus.dead_letter(id)
-        await bus.replay([id])
+        async with audit.recorded(person.caller.person, "dead_letter.replay", id):
+            await bus.dead_letter(id)
+            await bus.replay([id])
 
     return routes
 

@@ -9,6 +9,8 @@ import httpx
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.api.asking import PersonDep
+from services.gateway.audit import Audit
+from services.gateway.origin import SAFE
 from services.gateway.routes import ROUTES, Route
 from shared.errors import NotFound
 from shared.grants import Signer
@@ -20,12 +22,14 @@ SENT_BACK: Final = ("content-type", "etag", "location", "retry-after", "cache-co
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 
-def router(hops: Mapping[str, Hop], signer: Signer) -> APIRouter:
+def router(hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> APIRouter:
     """The routes of the services that have a door. Their descriptions stand in the services."""
     routes = APIRouter()
     for route in ROUTES:
         if hop := hops.get(route.service):
             endpoint = _granted(route, hop) if route.granted else _endpoint(route, hop, signer)
+            if not (route.granted or route.daily or route.method in SAFE):
+                endpoint = _recorded(route, endpoint, audit)
             routes.add_api_route(route.path, endpoint, methods=[route.method], include_in_schema=False)
     return routes
 
@@ -40,6 +44,22 @@ def _endpoint(route: Route, hop: Hop, signer: Signer) -> Endpoint:
 def _granted(route: Route, hop: Hop) -> Endpoint:
     async def pass_on(request: Request) -> Response:
         return await _passed(route, hop, request, "")
+
+    return pass_on
+
+
+def _recorded(route: Route, endpoint: Endpoint, audit: Audit) -> Endpoint:
+    """What administrators change in the services is recorded here, where every call passes."""
+
+    async def pass_on(request: Request, person: PersonDep) -> Response:
+        if not person.caller.administers:
+            return await endpoint(request, person)
+        target = ",".join(request.path_params.values())
+        async with audit.recorded(person.caller.person, f"{route.method} {route.path}", target) as act:
+            answer = await endpoint(request, person)
+            if answer.status_code >= 400:
+                act.outcome = "refused" if answer.status_code < 500 else "failed"
+        return answer
 
     return pass_on
 

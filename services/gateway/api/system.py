@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.api.asking import PersonDep
+from services.gateway.audit import Audit
 from services.gateway.collecting import Collector
 from shared.access import Caller
 from shared.engine import Engine
@@ -138,7 +139,7 @@ class Observer:
         return _Found.model_validate_json(answer.content).total
 
 
-def router(observer: Observer, collector: Collector) -> APIRouter:
+def router(observer: Observer, collector: Collector, audit: Audit) -> APIRouter:
     """The routes of the system."""
     routes = APIRouter()
 
@@ -163,7 +164,9 @@ def router(observer: Observer, collector: Collector) -> APIRouter:
     async def collect_files(person: PersonDep, body: Collection) -> CollectedView:
         """Uploads that were never used and what a crash left, older than two days. It is done daily anyway."""
         person.caller.require("system.write")
-        done = await collector.collect(dry_run=body.dry_run)
+        detail = {"dry_run": str(body.dry_run).lower()}
+        async with audit.recorded(person.caller.person, "files.collect", detail=detail):
+            done = await collector.collect(dry_run=body.dry_run)
         return CollectedView(kept=done.kept, unnamed=done.unnamed, bytes=done.bytes)
 
     return routes

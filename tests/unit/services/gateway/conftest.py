@@ -62,7 +62,7 @@ def echo(name: str, engine: Engine) -> Echo:
         response.headers["Cache-Control"] = "private"
         return {"service": name, "path": request.url.path, "token": request.headers.get("authorization")}
 
-    @routes.api_route("/{path:path}", methods=["GET", "POST", "PATCH", "DELETE"])
+    @routes.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def anything(request: Request, caller: CallerDep, version: IfMatch, response: Response) -> dict[str, Any]:
         response.headers["ETag"] = '"7"'
         response.headers["Set-Cookie"] = "leak=1"

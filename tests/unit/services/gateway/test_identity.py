@@ -111,7 +111,7 @@ async def test_only_administrators_see_names(installation: Installation) -> None
         names = [account["name"] for account in (await administrator.get("/api/v1/accounts")).json()["items"]]
         assert names == ["Ada", "administrator"]
     async with installation.signed_in("Ada", "four unrelated words") as ada:
-        for path in ("/api/v1/accounts", "/api/v1/keys", "/api/v1/status", "/api/v1/dead-letters", "/api/v1/events"):
+        for path in ("/api/v1/accounts", "/api/v1/audit", "/api/v1/status", "/api/v1/dead-letters", "/api/v1/events"):
             assert (await ada.get(path)).status_code == 403, path
 
 

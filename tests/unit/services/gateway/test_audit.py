@@ -1,0 +1,77 @@
+"""What administrators do is recorded, and nothing else of it."""
+
+import pytest
+
+from services.gateway.audit import Audit
+from services.gateway.model import AuditEntry
+from tests.unit.services.gateway.conftest import Installation
+from tests.unit.services.gateway.test_accounts import PASSWORD, invited, joined
+
+
+async def test_acts_are_recorded_with_who_what_whom_and_how_they_ended(installation: Installation) -> None:
+    async with installation.signed_in() as administrator, installation.browser() as ada:
+        me = (await administrator.get("/api/v1/session")).json()["person"]
+        invitation = await invited(administrator)
+        await joined(ada, invitation["link"])
+        await administrator.delete(f"/api/v1/accounts/{me}")  # refused: the last one
+        key = (await administrator.post("/api/v1/keys", json={"name": "PACS"})).json()
+        await administrator.delete("/api/v1/figures/f1")
+        await administrator.patch("/api/v1/figures/stale", json={"legend": "Secret legend."})
+        # Not administration: a read, a refusal of somebody else, daily work.
+        await administrator.get("/api/v1/figures/f1")
+        await administrator.post("/api/v1/assignments/a1/decisions", json={})
+        await ada.delete("/api/v1/figures/f1")
+        answer = await administrator.get("/api/v1/audit")
+        assert (await ada.get("/api/v1/audit")).status_code == 403
+    entries = answer.json()["items"]
+    assert [(one["action"], one["target"], one["outcome"]) for one in entries] == [
+        ("PATCH /api/v1/figures/{id}", "stale", "refused"),
+        ("DELETE /api/v1/figures/{id}", "f1", "done"),
+        ("key.create", key["id"], "done"),
+        ("account.delete", me, "refused"),
+        ("account.invite", invitation["person"], "done"),
+    ]
+    assert {(one["actor"], one["actor_name"]) for one in entries} == {(me, "administrator")}
+    assert entries[-1]["target_name"] == "Ada"
+    assert entries[-1]["detail"] == {"roles": "annotator"}
+    stored = "".join(
+        entry.model_dump_json() for entry in (await installation.engine.documents.collection(AuditEntry).find()).items
+    )
+    for secret in (invitation["link"].partition("_")[2], key["key"].rpartition("_")[2], PASSWORD, "legend.", "Ada"):
+        assert secret not in stored
+
+
+async def test_record_is_read_in_pages_and_by_time_and_cannot_be_changed(installation: Installation) -> None:
+    async with installation.signed_in() as administrator:
+        for number in range(5):
+            await administrator.post("/api/v1/keys", json={"name": f"system {number}"})
+        whole = (await administrator.get("/api/v1/audit")).json()["items"]
+        parts, cursor = [], ""
+        while cursor is not None:
+            params = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+            page = (await administrator.get("/api/v1/audit", params=params)).json()
+            parts += page["items"]
+            cursor = page["next"]
+        assert parts == whole
+        middle = {"since": whole[3]["at"], "until": whole[1]["at"]}
+        found = (await administrator.get("/api/v1/audit", params=middle)).json()["items"]
+        assert found == whole[2:4]
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert (await administrator.request(method, "/api/v1/audit")).status_code == 405
+
+
+async def test_an_act_that_is_cut_off_stands_as_begun_or_failed(installation: Installation) -> None:
+    audit = Audit(installation.engine.documents)
+    entries = installation.engine.documents.collection(AuditEntry)
+
+    async def outcomes() -> list[str]:
+        return [entry.outcome for entry in (await entries.find()).items]
+
+    async def broken() -> None:
+        async with audit.recorded("me", "figure.erase", "f1"):
+            assert await outcomes() == ["begun"]
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await broken()
+    assert await outcomes() == ["failed"]
