@@ -79,6 +79,7 @@ class Recommender:
         self._tags: TechnicalTags | None = None
         self._maker: Maker | None = None
         self._set: str | None = None  # that is loaded
+        self._failed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._one_at_a_time = asyncio.Lock()
         routes = router(self._loaded)
@@ -112,6 +113,7 @@ class Recommender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _again_and_again(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Whatever fails: an administrator may roll back what cannot be loaded, a disk may be mended."""
         while True:
             try:
                 await step()
@@ -119,9 +121,8 @@ class Recommender:
                 log.exception("vocabularies wait")
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
-                log.exception("vocabularies cannot be loaded")
-                if self._vocabularies is None:
-                    raise
+                log.exception("vocabularies failed")
+                self._failed = self._vocabularies is None
                 await asyncio.sleep(RETRY_SECONDS)
             self._wanted.clear()
             try:
@@ -185,11 +186,10 @@ class Recommender:
 
     def _loaded(self) -> Vocabularies:
         if self._vocabularies is None:
-            failed = bool(self._tasks) and self._tasks[0].done()
             raise Unavailable(
                 "vocabularies",
-                "The vocabularies could not be loaded." if failed else "The vocabularies are being loaded.",
-                remedy="See the server's log." if failed else "Try again in a few seconds.",
+                "The vocabularies could not be loaded." if self._failed else "The vocabularies are being loaded.",
+                remedy="See the server's log." if self._failed else "Try again in a few seconds.",
             )
         return self._vocabularies
 
