@@ -119,7 +119,7 @@ async def test_a_first_figure_is_submitted_in_a_dozen_actions_by_visible_control
         actions += 4
         id = await opened(page)
         await page.get_by_role("button", name=re.compile("^Accept (?!\\d)")).first.click()
-        await page.get_by_role("button", name=re.compile("^Reject ")).nth(1).click()
+        await page.get_by_role("button", name=re.compile("^Reject ")).last.click()
         await page.get_by_role("button", name=re.compile("Submit")).click()
         actions += 3
         await page.wait_for_url(lambda url: id not in url)
@@ -260,3 +260,25 @@ async def test_who_is_invited_chooses_a_password_and_is_at_work(installation: In
     async with visit(chromium, installation.url) as late:
         await late.page.goto(f"{installation.url}{invitation.path}")
         await expect(late.page.get_by_role("alert")).to_contain_text("not valid")
+
+
+async def test_a_figure_put_aside_can_be_recalled(installation: Installation, chromium: Browser) -> None:
+    index = 3
+    async with visit(chromium, installation.url, LIN) as lin:
+        page = lin.page
+        await lin.open(f"/figure/{installation.assignments[index]}")
+        await page.get_by_role("button", name="Put aside…").click()
+        await page.get_by_label("More, if you like").fill("Figure 3 has this legend.")
+        await page.get_by_role("button", name="The legend is wrong").click()
+        await page.wait_for_url(lambda url: installation.assignments[index] not in url)
+        assert (await assignment(installation, index)).state == "skipped"
+        await lin.open(f"/figure/{installation.assignments[index]}")
+        await expect(page.get_by_text("Figure 3 has this legend.")).to_be_visible()
+        await page.get_by_role("button", name="Comments").click()
+        await page.get_by_label("Comment", exact=True).fill("It can be tagged all the same.")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_text("It can be tagged all the same.")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Recall").click()
+        await expect(page.get_by_role("button", name=re.compile("^Submit"))).to_be_visible()
+    assert (await assignment(installation, index)).state == "open"

@@ -49,5 +49,5 @@ test.each([[[accept]], [[accept, absent]], [[reject, accept]], [[add]], [[accept
 
 test('a concept of the search becomes a tag with all that names it', () => {
   const concept = { curie: 'GO:1', label: 'x', iri: 'http://x', ontology: 'GO', vocabulary_version: '2', axis: null }
-  expect(addConcept({ ...concept, name: 'x', scope: 'label' }, 'genetics')).toMatchObject({ curie: 'GO:1', iri: 'http://x' })
+  expect(addConcept({ ...concept, name: 'x', scope: 'label', fit: 'name', parent_labels: [] }, 'genetics')).toMatchObject({ curie: 'GO:1', iri: 'http://x' })
 })

@@ -31,6 +31,7 @@ export class Sheet {
   #done = $state.raw<Step[]>([])
   #undone = $state.raw<Step[]>([])
   #sending: Promise<void> | null = null
+  #acting: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(assignment: Assignment) {
@@ -112,7 +113,20 @@ export class Sheet {
   }
 
   async review(verdict: 'approved' | 'returned', comment: string): Promise<void> {
+    await this.#acting
     this.assignment = await signedIn(() => this.#post('review', { verdict, comment }))
+  }
+
+  /** What is not a decision on a concept: skip, flag, recall, reopen, begin a review. */
+  act(action: 'skip' | 'flag' | 'recall' | 'reopen' | 'review/begin', json: unknown = {}): Promise<void> {
+    this.#acting = this.#act(action, json)
+    return this.#acting
+  }
+
+  async #act(action: string, json: unknown): Promise<void> {
+    await this.saved()
+    this.assignment = await signedIn(() => this.#post(action, json, false))
+    this.#done = this.#undone = []
   }
 
   /** What the server has now; for recommendations that were not ready. */
