@@ -347,11 +347,11 @@ class Review(Document):
 MODELS: tuple[type[Document], ...] = (
     Figure,
     Recommendations,
+    Waiting,
     Assignment,
     HistoryEntry,
     Comment,
     Review,
-    Waiting,
     Project,
     Guidelines,
 )
