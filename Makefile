@@ -44,7 +44,7 @@ format: .venv/dev  ## what ruff can mend
 
 drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, stops, damaged pictures
 	MITAGGER_DRILL_KILLS=200 MITAGGER_DRILL_FIGURES=2000 MITAGGER_DRILL_DEATHS=20 MITAGGER_DRILL_AWAY_SECONDS=20 \
-	MITAGGER_DRILL_LIMIT_SECONDS=30 MITAGGER_DRILL_MUTATIONS=6000 $(BIN)/pytest tests/drills --timeout 3600
+	MITAGGER_DRILL_LIMIT_SECONDS=30 MITAGGER_DRILL_MUTATIONS=6000 MITAGGER_DRILL_BATCH=10000 $(BIN)/pytest tests/drills --timeout 3600
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench
@@ -82,8 +82,8 @@ lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
-	$(COMPILE) --extra distributed --extra oidc --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
-	$(COMPILE) --extra distributed --extra oidc --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
+	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
 
 secrets:  ## random secrets for docker-compose.yml, in deploy/secrets/
 	deploy/secrets.sh

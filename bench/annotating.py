@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -32,10 +33,18 @@ MEGABYTES: Final = 600.0
 PEER: Final = "JSON read and written in one process"
 
 
-async def annotated(source: Path) -> tuple[float, float]:
-    """Seconds, and megabytes of peak resident memory in all processes."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Seconds, seconds of processors, and megabytes of peak resident memory, of all processes together."""
+
+    seconds: float
+    processor: float
+    megabytes: float = 0.0
+
+
+async def annotated(source: Path) -> Run:
     output = source.with_name("out.jsonl")
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), _used()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mitagger", "annotate", str(source), "--output", str(output)),
         stderr=asyncio.subprocess.DEVNULL,
@@ -47,17 +56,27 @@ async def annotated(source: Path) -> tuple[float, float]:
             memory = max(memory, megabytes(process.pid))
         await asyncio.wait([ended], timeout=0.2)
     assert await ended == 0
-    seconds = time.perf_counter() - begin
+    run = Run(time.perf_counter() - begin, _used() - used, memory)
     output.unlink()
-    return seconds, memory
+    return run
 
 
-async def copied(source: Path) -> tuple[float, float]:
-    begin = time.perf_counter()
+def _used() -> float:
+    """Seconds of processors that children which have ended used."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+async def copied(source: Path) -> Run:
+    begin, used = time.perf_counter(), time.process_time()
     with source.open("rb") as read, source.with_name("copy.jsonl").open("wb") as write:
         for line in read:
             write.write(orjson.dumps(json.loads(line), option=orjson.OPT_APPEND_NEWLINE))
-    return time.perf_counter() - begin, 0.0
+    return Run(time.perf_counter() - begin, time.process_time() - used)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 async def bench(quick: bool) -> Report:
@@ -80,25 +99,25 @@ async def bench(quick: bool) -> Report:
                 PEER: lambda: copied(files["many"]),
             },
         )
-    rates = [
-        (count - few) / max(many - start, 1e-3)
-        for (many, _), (start, _) in zip(found["many"], found["few"], strict=True)
-    ]
-    peer = [count / seconds for seconds, _ in found[PEER]]
-    million = [start + 1e6 / rate for rate, (start, _) in zip(rates, found["few"], strict=True)]
+    pairs = list(zip(found["many"], found["few"], strict=True))
+    more = (count - few) / 1e6
+    million = [start.seconds + max(0.0, many.seconds - start.seconds) / more for many, start in pairs]
+    alone = [start.seconds + max(0.0, many.processor - start.processor) / more / _cores() for many, start in pairs]
+    peer = [run.processor / count * 1e6 for run in found[PEER]]
     measurements = [
-        Measurement("legends, once it runs", "/s", rates, PEER, peer),
-        Measurement("a million legends, extrapolated", "s", million, PEER, [1e6 / rate for rate in peer], most=SECONDS),
-        Measurement(f"exec to end of {few:,} legends", "s", [seconds for seconds, _ in found["few"]]),
+        Measurement("a million legends, extrapolated", "s", million, most=SECONDS),
+        Measurement("the same, were no other process there", "s", alone, PEER, peer, most=SECONDS),
+        Measurement(f"exec to end of {few:,} legends", "s", [run.seconds for run in found["few"]]),
     ]
     if PROC.is_dir():
-        memory = [peak for _, peak in found["many"]]
+        memory = [run.megabytes for run in found["many"]]
         measurements.append(Measurement("peak resident memory, all processes", "MB", memory, most=MEGABYTES))
     return Report(
         title="Annotating a file",
-        how=f"`mitagger annotate FILE --output FILE` with {os.cpu_count()} workers on {count:,} generated legends of"
+        how=f"`mitagger annotate FILE --output FILE` with {_cores()} workers on {count:,} generated legends of"
         f" {LENGTH} characters, all different (sentences of {whose} in other company, with other numbers);"
-        f" {rounds} rounds. Memory is the sum of the peaks (VmHWM) of all processes, mapped files included.",
+        f" {rounds} round(s). The second row is of seconds of processors. Memory is the sum of the"
+        " peaks (VmHWM) of all processes, mapped files included.",
         measurements=measurements,
         limits="The annotator, see Matching, on all cores; reading, writing and the start hardly count.",
     )

@@ -159,8 +159,8 @@ async def slide(door: Door, folder: Path, rounds: int, side: int) -> list[Measur
 
 
 def _slide(side: int) -> Any:
-    part = noisy(2000, 3)
-    times = -(-side // 2000)
+    part = noisy(min(side, 2000), 3)
+    times = -(-side // part.width)
     return part.replicate(times, times).crop(0, 0, side, side)
 
 
@@ -195,17 +195,17 @@ async def whole(folder: Path, rounds: int, width: int, height: int) -> list[Meas
     ]
 
 
-async def many(folder: Path, rounds: int, count: int) -> list[Measurement]:
+async def many(folder: Path, rounds: int, count: int, side: int) -> list[Measurement]:
     """A folder of mixed pictures on two processes."""
     pictures = folder / "many"
     pictures.mkdir()
-    grey16 = (noisy(1500, 1).cast("ushort") * 16).cast("ushort").copy(interpretation="grey16")
+    grey16 = (noisy(side * 3 // 5, 1).cast("ushort") * 16).cast("ushort").copy(interpretation="grey16")
     kinds: list[tuple[Any, str, dict[str, Any]]] = [
-        (noisy(1200, 3), ".png", {"compression": 3}),
-        (noisy(2500, 3), ".jpg", {"Q": 92}),
-        (noisy(1800, 3), ".tif", {"compression": "lzw"}),
+        (noisy(side // 2, 3), ".png", {"compression": 3}),
+        (noisy(side, 3), ".jpg", {"Q": 92}),
+        (noisy(side * 3 // 4, 3), ".tif", {"compression": "lzw"}),
         (grey16, ".tif", {}),
-        (noisy(900, 3), ".webp", {"Q": 90}),
+        (noisy(side // 3, 3), ".webp", {"Q": 90}),
     ]
     paths = []
     for number in range(count):
@@ -246,10 +246,10 @@ async def bench(quick: bool) -> Report:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with doors(folder) as door:
-            measurements += await renders(door, folder, rounds, 600 if quick else 4000)
-            measurements += await slide(door, folder, rounds, 4096 if quick else 40_000)
+            measurements += await renders(door, folder, rounds, 300 if quick else 4000)
+            measurements += await slide(door, folder, rounds, 2048 if quick else 40_000)
         measurements += await whole(folder, rounds, *((500, 400) if quick else (5000, 4000)))
-        measurements += await many(folder, rounds, 5 if quick else 60)
+        measurements += await many(folder, rounds, *((5, 100) if quick else (60, 2500)))
     return Report(
         title="Figures looked at in depth",
         how=f"{ROUNDS} alternated rounds. Renders and tiles are asked for at ingest's door, each once: no answer comes"

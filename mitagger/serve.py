@@ -27,6 +27,7 @@ import services.recommender.service
 from services.gateway.identity import SignIn
 from services.gateway.routes import SERVICES
 from services.recommender.choosing import chosen
+from services.recommender.learned import Thresholds
 from services.recommender.loading import Library
 from shared import logs
 from shared.bus.port import Bus
@@ -126,7 +127,13 @@ def behind(engine: Engine, settings: Settings) -> list[Service]:
     return [
         services.ingest.service.build(engine, workers=settings.workers, view_bytes=settings.view_bytes),
         services.nlp.service.build(engine),
-        services.recommender.service.build(engine, library=Library(settings), over=annotator.over, stop=annotator.stop),
+        services.recommender.service.build(
+            engine,
+            library=Library(settings),
+            over=annotator.over,
+            stop=annotator.stop,
+            least=Thresholds.of(settings),
+        ),
         services.annotation.service.build(engine),
         services.export.service.build(engine),
     ]

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Folder of vocabulary files (NAME.tsv, gzip or xz) in place of the defaults that ship."),
     ] = None
+    learning_figures: Annotated[
+        int, Field(ge=1, le=500, description="Figures that must say so before a name is learned or suppressed.")
+    ] = 3
+    learning_articles: Annotated[int, Field(ge=1, le=500, description="Articles that these must be of.")] = 2
+    learning_people: Annotated[int, Field(ge=1, le=500, description="Annotators that these must be by.")] = 2
     bioportal: Annotated[
         str,
         Field(

@@ -2,7 +2,19 @@
 
 import typer
 
-from mitagger.cli import audit, dead_letters, events, files, indexes, keys, people, quarantine, topics, vocabulary
+from mitagger.cli import (
+    audit,
+    dead_letters,
+    events,
+    files,
+    indexes,
+    keys,
+    learned,
+    people,
+    quarantine,
+    topics,
+    vocabulary,
+)
 from mitagger.cli.annotate import annotate
 from mitagger.cli.backup import backup, restore
 from mitagger.cli.demo import demo
@@ -39,5 +51,6 @@ app.add_typer(events.app, name="events")
 app.add_typer(files.app, name="files")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(learned.app, name="learned")
 app.add_typer(topics.app, name="topics")
 app.add_typer(indexes.app, name="indexes")

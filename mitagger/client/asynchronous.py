@@ -259,6 +259,14 @@ class AsyncClient:
     def vocabularies(self) -> AsyncIterator[m.Vocabulary]:
         return self.pages(calls.vocabularies())
 
+    def learned(self) -> AsyncIterator[m.Learned]:
+        """What reviews taught, those names first that most figures speak of."""
+        return self.pages(calls.learned())
+
+    async def switch_learned(self, id: str, *, on: bool) -> m.Learned:
+        """Undoes what was learned of a name, or lets it be learned again."""
+        return await self.send(calls.switch_learned(id, on))
+
     async def import_vocabulary(
         self, file: Path, name: str, *, version: str = "", axis: str = "", activate: bool = False
     ) -> m.VocabularyVersion:

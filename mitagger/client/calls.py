@@ -263,6 +263,14 @@ def vocabularies() -> Call[m.Page[m.Vocabulary]]:
     return _get("/vocabularies", m.Page[m.Vocabulary])
 
 
+def learned() -> Call[m.Page[m.Learned]]:
+    return _get("/learned", m.Page[m.Learned])
+
+
+def switch_learned(id: str, on: bool) -> Call[m.Learned]:
+    return _post(f"/learned/{_id(id)}/{'enable' if on else 'disable'}", m.Learned)
+
+
 def import_vocabulary(
     name: str, upload: str, file: str, *, version: str, axis: str, activate: bool
 ) -> Call[m.VocabularyVersion]:

@@ -402,6 +402,21 @@ class Mark(Answer):
     reason: str | None = None
 
 
+class Learned(Answer):
+    """A name that reviews spoke of: a synonym of the site, a suppressed meaning, a candidate, or waiting for more."""
+
+    id: str
+    name: str
+    axis: Axis
+    curie: str | None = None
+    label: str = ""
+    state: str
+    accepted: int
+    rejected: int
+    articles: int
+    people: int
+
+
 class Equivalent(Answer):
     """The same concept in another ontology."""
 

@@ -252,6 +252,14 @@ class Client:
     def vocabularies(self) -> Iterator[m.Vocabulary]:
         return self.pages(calls.vocabularies())
 
+    def learned(self) -> Iterator[m.Learned]:
+        """What reviews taught, those names first that most figures speak of."""
+        return self.pages(calls.learned())
+
+    def switch_learned(self, id: str, *, on: bool) -> m.Learned:
+        """Undoes what was learned of a name, or lets it be learned again."""
+        return self.send(calls.switch_learned(id, on))
+
     def import_vocabulary(
         self, file: Path, name: str, *, version: str = "", axis: str = "", activate: bool = False
     ) -> m.VocabularyVersion:

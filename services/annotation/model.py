@@ -315,6 +315,7 @@ class Recorded(Part):
     """The last verdict on a figure, and whose work it judged."""
 
     assignment: str
+    article: str = ""
     annotator: str
     reviewer: str
     judged: Judged

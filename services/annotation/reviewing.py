@@ -125,6 +125,7 @@ def record(review: Review, assignment: Assignment) -> tuple[Review, list[Event]]
         approved=approved,
         last=Recorded(
             assignment=assignment.id,
+            article=assignment.article,
             annotator=assignment.annotator,
             reviewer=judged.by or assignment.reviewer,
             judged=judged,
@@ -155,6 +156,7 @@ def review_event(review: Review, *, revision: int) -> ReviewDone | None:
         figure=review.id,
         revision=revision,
         review=review.id,
+        article=last.article,
         assignment=last.assignment,
         verdict=last.judged.verdict,
         comment=last.judged.comment,
@@ -176,6 +178,7 @@ def _decision(decided: Decided) -> Decision:
         curie=tag.curie,
         label=tag.label,
         reason=decided.reason,
+        names=list(dict.fromkeys(span.text for span in tag.spans)),
         annotator=tag.annotator,
         decided_at=tag.decided_at,
     )

@@ -318,5 +318,6 @@ def _file(values: Mapping[str, Any]) -> str:
 
 
 def _place(bundle: Zip, name: str) -> str:
-    """The name to tell of a file in a zip, or where it stands there."""
-    return naming.told(name) or (f"file {bundle.place(name)} of the zip" if name else "")
+    """The name to tell of a file in a zip, or where it stands there; "" of one that is only spoken of."""
+    place = bundle.place(name)
+    return naming.told(name) or (f"file {place} of the zip" if place else "")

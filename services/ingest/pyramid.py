@@ -17,7 +17,7 @@ from services.ingest.tonemap import Pixels, Tone
 from shared.zoom import TILE_SIDE, Cut
 
 SMALLEST_ENOUGH: Final = 2 * DISPLAY_SIDE  # a file whose smallest level is larger is no pyramid worth the name
-ENOUGH: Final = 0.95  # of the pixels that are asked for: nobody sees the rest, which would cost four times as much
+PREPARED_TILE: Final = 256  # pixels: libvips holds two rows of tiles of each level while it writes them
 MARGIN: Final = 8  # pixels around a part that shrinking looks at
 
 
@@ -77,7 +77,7 @@ def _written(plane: Plane, opened: raster.Opened, target: str, unit: str) -> Pre
         image = raster.upright(image, opened.image)
     options: dict[str, Any] = {"compression": "none", "bigtiff": True, "keep": "none"}
     if max(image.width, image.height) > TILE_SIDE:
-        options |= {"tile": True, "tile_width": TILE_SIDE, "tile_height": TILE_SIDE}
+        options |= {"tile": True, "tile_width": PREPARED_TILE, "tile_height": PREPARED_TILE}
         options |= {"pyramid": True, "region_shrink": "mean"}
     image.tiffsave(target, **options)
     count = pyvips.Image.tiffload(target).get("n-pages")
@@ -151,7 +151,7 @@ def _load(path: str, level: Level) -> Any:
 
 def _part(path: str, page: Prepared, part: Cut) -> Any:
     """From the smallest level that has the pixels for it."""
-    enough = [level for level in page.levels if max(level.width, level.height) >= ENOUGH * max(part.across, part.down)]
+    enough = [level for level in page.levels if level.width >= part.across - 1 and level.height >= part.down - 1]
     level = enough[-1] if enough else page.levels[0]
     image = _load(path, level)
     if abs(part.across - level.width) <= 1 and abs(part.down - level.height) <= 1:

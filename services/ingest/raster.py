@@ -4,11 +4,13 @@ Of libvips' loaders only those in use are enabled, and of those only what libvip
 it has no loader for comes from `services.ingest.codecs` and `.tiff`.
 """
 
+import ctypes
 import functools
 import os
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ _LOADERS = {
     "webp": "VipsForeignLoadWebp",
     "gif": "VipsForeignLoadNsgif",
 }
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _LAB = frozenset({"lab", "labq", "labs"})
 _COLOURS = {"grey": "b-w", "rgb": "srgb", "lab": "lab"}
@@ -98,6 +101,10 @@ def guard() -> None:
     for loader in _LOADERS.values():
         pyvips.operation_block_set(loader, False)
     pyvips.cache_set_max(0)
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library than glibc
+            # One heap for all of libvips' threads: each would keep what it had, two thirds of the memory in all.
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def read(path: str, kind: Format) -> Read:

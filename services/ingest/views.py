@@ -37,6 +37,7 @@ CUT_SECONDS: Final = 20.0
 LARGEST_ANSWER: Final = 4096  # pixels, the longest side of a render
 MEMORY_BYTES: Final = 64 << 20  # of tiles and renders
 MOST_WAITING: Final = 256
+NEARLY: Final = 0.95  # of the size that was asked for
 REFUSED_SECONDS: Final = 300.0  # for which a page that cannot be prepared is not tried again
 MOST_REFUSED: Final = 1_000
 SWEEP_SECONDS: Final = 60.0
@@ -113,10 +114,10 @@ class Views:
         return await self._cut(source, tile(page.width, page.height, zoom, column, row), look)
 
     async def render(self, source: Source, look: Look, *, region: Region | None, size: int) -> bytes:
-        """A part as JPEG, its longest side at most `size` pixels, and never larger than it is. Raises Invalid when the
-        region is not within the page; as `about`."""
+        """A part as JPEG, its longest side at most `size` pixels (or up to 5 % less), and never larger than it is.
+        Raises Invalid when the region is not within the page; as `about`."""
         page = await self.about(source)
-        return await self._cut(source, _scaled(page.width, page.height, region, size), look)
+        return await self._cut(source, scaled(page, region, size), look)
 
     async def forget(self, figures: Iterable[str]) -> None:
         """All that was made of them goes, from here."""
@@ -279,7 +280,10 @@ def tag_of(source: Source, asked: str) -> str:
     return f'"{hashlib.sha256(f"{VERSION} {source.name} {asked}".encode()).hexdigest()[:32]}"'
 
 
-def _scaled(width: int, height: int, region: Region | None, size: int) -> Cut:
+def scaled(page: Prepared, region: Region | None, size: int) -> Cut:
+    """The region (default: the whole page), its longest side at most `size` pixels. Raises Invalid when it is not
+    within the page."""
+    width, height = page.width, page.height
     x, y, wide, high = region or (0, 0, width, height)
     if not (wide > 0 and high > 0 and x >= 0 and y >= 0 and x + wide <= width and y + high <= height):
         raise Invalid(
@@ -288,6 +292,9 @@ def _scaled(width: int, height: int, region: Region | None, size: int) -> Cut:
             remedy=f"Send x,y,width,height in pixels; the picture has {width} x {height}.",
         )
     scale = min(1.0, size / max(wide, high))
+    # A level that has hardly less is taken as it is: shrinking the next one to it would cost four times as much.
+    stored = [level.width / width for level in page.levels if NEARLY * scale <= level.width / width <= scale]
+    scale = max(stored, default=scale)
     to_width, to_height = max(1, round(wide * scale)), max(1, round(high * scale))
     across, down = max(to_width, round(width * scale)), max(to_height, round(height * scale))
     left, top = min(round(x * scale), across - to_width), min(round(y * scale), down - to_height)

@@ -1,6 +1,7 @@
 """This service in a process of its own, on the distributed engines: python -m services.recommender"""
 
 from services.recommender.choosing import chosen
+from services.recommender.learned import Thresholds
 from services.recommender.loading import Library
 from services.recommender.model import MODELS
 from services.recommender.service import Recommender, build
@@ -12,7 +13,13 @@ from shared.settings import Settings
 def run(settings: Settings) -> None:
     def wired(engine: Engine) -> Recommender:
         annotator = chosen(settings, engine)
-        return build(engine, library=Library(settings), over=annotator.over, stop=annotator.stop)
+        return build(
+            engine,
+            library=Library(settings),
+            over=annotator.over,
+            stop=annotator.stop,
+            least=Thresholds.of(settings),
+        )
 
     serve(settings, MODELS, wired)
 

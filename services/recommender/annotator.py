@@ -17,7 +17,7 @@ class Annotation(NamedTuple):
     `text` is what stands there, `name` the vocabulary's name that was found (of an abbreviation, the long form's),
     `scope` its scope, `score` how likely the mention is right (0 to 1), `panels` those whose description it stands in,
     `rule` how the text says the name (one of `shared.vocabulary.variants.RULES`), `found_by` the annotators that found
-    it where there are several.
+    it where there are several, `because` what people decided that made it.
     """
 
     start: int
@@ -32,6 +32,7 @@ class Annotation(NamedTuple):
     panels: tuple[str, ...]
     found_by: tuple[str, ...] = ()
     rule: str = "name"
+    because: str = ""
 
 
 class Annotator(Protocol):

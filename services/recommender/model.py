@@ -107,5 +107,65 @@ class CurrentSet(Document):
     set: str = ""
 
 
+class Meant(BaseModel):
+    """A concept on an axis; `curie` null: free text on it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    axis: Axis
+    curie: str | None
+
+
+class Evidence(BaseModel):
+    """What an approved figure says of a name, and how its legend has it. `person` is the annotator's pseudonym."""
+
+    model_config = ConfigDict(frozen=True)
+
+    said: str
+    article: str
+    person: str
+    verdict: Literal["accepted", "rejected"]
+
+
+class LearnedName(Document):
+    """A name that people gave to a concept or took from it (see `learned`). `name` is what is compared, `said` how most
+    legends have it; `evidence` is by figure, `figures`, `accepted` and `rejected` count it. Without evidence there is
+    no name either: it may have been an erased figure's alone."""
+
+    collection: ClassVar[str] = "recommender.names"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index("by_figures", ("figures",)),
+        Index("by_accepted", ("accepted",)),
+        Index("by_rejected", ("rejected",)),
+    )
+
+    project: str
+    name: str
+    said: str
+    meant: Meant
+    evidence: Mapping[str, Evidence] = {}
+    figures: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    disabled_by: str = ""
+
+
+class FigureLessons(Document):
+    """Of which names a figure (`id`) says something: the ids of those, at the review's `revision`. Erasing the figure
+    takes it out of them."""
+
+    collection: ClassVar[str] = "recommender.lessons"
+
+    revision: int = 0
+    names: tuple[str, ...] = ()
+
+
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (CurrentSet, VocabularySet, VocabularyVersion, Generation)
+MODELS: tuple[type[Document], ...] = (
+    LearnedName,
+    FigureLessons,
+    CurrentSet,
+    VocabularySet,
+    VocabularyVersion,
+    Generation,
+)

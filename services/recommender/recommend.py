@@ -149,6 +149,8 @@ def _tagged(mentions: Sequence[Annotation]) -> str:
 
 
 def _why(mention: Annotation) -> str:
+    if mention.because:
+        return mention.because
     if mention.match == "abbreviation":
         return f'The legend abbreviates "{mention.name}" as "{mention.text}".'
     if mention.rule != "name":

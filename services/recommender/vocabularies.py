@@ -30,7 +30,7 @@ from services.recommender.model import CurrentSet, SkippedRow, VocabularySet, Vo
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Collection, Documents, In, Page
-from shared.errors import Conflict, Invalid, MitaggerError, NotFound, PermanentError, TransientError
+from shared.errors import Conflict, DeadlineExceeded, Invalid, MitaggerError, NotFound, PermanentError, TransientError
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AxisTable, default_table
 from shared.vocabulary.defaults import Origin
@@ -351,7 +351,7 @@ class SiteVocabularies:
     async def _done(self, collection: Collection[W], one: W, how: Callable[[W], Awaitable[None]]) -> None:
         try:
             await how(one)
-        except PermanentError as error:
+        except (PermanentError, DeadlineExceeded) as error:
             await self._fail(collection, one.id, str(error))
         except TransientError as error:
             log.warning("vocabulary waits", id=one.id, error=str(error))

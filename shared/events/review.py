@@ -23,6 +23,7 @@ class Decision(Body):
     curie: str | None = None
     label: str
     reason: RejectReason | None = None
+    names: Annotated[list[str], Field(description="How the legend says the concept, each once")] = []
     annotator: str
     decided_at: datetime
 
@@ -34,6 +35,7 @@ class ReviewDone(Event):
     source: ClassVar[str] = "annotation"
 
     review: str
+    article: Annotated[str, Field(description="The figure's, by its id")] = ""
     assignment: str
     verdict: Verdict
     comment: str = ""

@@ -6,7 +6,7 @@ array with a byte a name, and what all words have marked is read off in order of
 a word begins in, some nanoseconds each; memory is 16 bytes a word, four a word of a name, and five a name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from shared.vocabulary.words import spoken
 LENGTH: Final = 16  # bytes of a word; what follows is compared in the names themselves
 MOST_WORDS: Final = 12  # of a query; the longest count
 SHORTEST_MISTYPED: Final = 4  # characters
+FEW: Final = 16  # of the names, one in so many is looked at first
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _FAR: Final = 40  # what a scope that is no other name for the concept costs, in bytes of length
 _GENERAL: Final = 3.0  # what doubling the number of names that a concept's name is part of is worth, in the same
@@ -74,43 +75,58 @@ class Beginnings:
         """What it takes in memory."""
         return sum(array.nbytes for array in (self._words, self._start, self._ranks, self._names, self._axes))
 
-    def names(self, beginnings: Sequence[str], axis: int | None = None) -> npt.NDArray[np.uint32]:
-        """The names (on an axis) that have, for each of the beginnings, a word that begins so, the best first."""
-        return self._in_order(self._all_marked([[word] for word in _longest(beginnings)]), axis)
+    def names(self, beginnings: Sequence[str], axis: int | None = None, *, enough: int) -> npt.NDArray[np.uint32]:
+        """The names (on an axis) that have, for each of the beginnings, a word that begins so: the best first, and not
+        all where there are more than enough."""
+        wanted = [[word] for word in _longest(beginnings)]
+        return self._best(lambda upto: self._all_marked(wanted, upto), axis, enough)
 
-    def mistyped(self, beginnings: Sequence[str], axis: int | None = None) -> npt.NDArray[np.uint32]:
+    def mistyped(self, beginnings: Sequence[str], axis: int | None = None, *, enough: int) -> npt.NDArray[np.uint32]:
         """As `names`, with one letter of one of the beginnings wrong, missing, too much, or swapped with the next."""
         words = _longest(beginnings)
-        found = np.zeros(len(self._names), np.bool_)
-        for place, word in enumerate(words):
-            if len(word) >= SHORTEST_MISTYPED:
-                others = [[other] for other in (*words[:place], *words[place + 1 :])]
-                found |= self._all_marked([*others, list(dict.fromkeys(_edited(word)))])
-        return self._in_order(found, axis)
+        wanted = [
+            [*([other] for other in (*words[:place], *words[place + 1 :])), list(dict.fromkeys(_edited(word)))]
+            for place, word in enumerate(words)
+            if len(word) >= SHORTEST_MISTYPED
+        ]
 
-    def _in_order(self, marks: Marks, axis: int | None) -> npt.NDArray[np.uint32]:
-        if axis is not None and len(marks):
-            marks &= self._axes == axis
-        return self._names[np.flatnonzero(marks)]
+        def marked(upto: int) -> Marks:
+            marks = np.zeros(upto, np.bool_)
+            for ways in wanted:
+                marks |= self._all_marked(ways, upto)
+            return marks
 
-    def _all_marked(self, wanted: Sequence[Sequence[str]]) -> Marks:
-        """The ranks of names that have a word with one of the beginnings, of each of those wanted."""
-        marks: Marks | None = None
+        return self._best(marked, axis, enough) if wanted else self._names[:0]
+
+    def _best(self, marked: Callable[[int], Marks], axis: int | None, enough: int) -> npt.NDArray[np.uint32]:
+        """Looks among the best names first: marking all of those with a short beginning would take most of the time."""
+        for upto in (len(self._names) // FEW, len(self._names)):
+            marks = marked(upto)
+            if axis is not None:
+                marks &= self._axes[:upto] == axis
+            found = np.flatnonzero(marks)
+            if len(found) >= enough:
+                break
+        return self._names[found]
+
+    def _all_marked(self, wanted: Sequence[Sequence[str]], upto: int) -> Marks:
+        """Which of the best `upto` names have a word with one of the beginnings, of each of those wanted."""
+        marks = np.ones(upto, np.bool_)
         for ways in wanted:
-            its = self._marked(ways)
-            marks = its if marks is None else marks & its
+            marks &= self._marked(ways, upto)
             if not marks.any():
                 break
-        return np.zeros(0, np.bool_) if marks is None else marks
+        return marks
 
-    def _marked(self, ways: Sequence[str]) -> Marks:
-        marks = np.zeros(len(self._names), np.bool_)
+    def _marked(self, ways: Sequence[str], upto: int) -> Marks:
+        marks = np.zeros(upto, np.bool_)
         cut = np.array([_cut(word) for word in ways], f"S{LENGTH}")
         last = np.array([_cut(word).ljust(LENGTH, b"\xff") for word in ways], f"S{LENGTH}")
         begin, end = np.searchsorted(self._words, cut), np.searchsorted(self._words, last, side="right")
         for first, after in zip(self._start[begin].tolist(), self._start[end].tolist(), strict=True):
             if first < after:
-                marks[self._ranks[first:after]] = True
+                ranks = self._ranks[first:after]
+                marks[ranks if upto == len(self._names) else ranks[ranks < upto]] = True
         return marks
 
 

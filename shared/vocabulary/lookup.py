@@ -69,10 +69,10 @@ def complete(vocabularies: Vocabularies, query: str, *, axis: Axis | None = None
     if not beginnings:
         return []
     on = None if axis is None else AXES.index(axis)
-    names = _whole(vocabularies, vocabularies.beginnings.names(beginnings, on), beginnings)
+    names = _whole(vocabularies, vocabularies.beginnings.names(beginnings, on, enough=RANKED), beginnings)
     mistyped = not len(names)
     if mistyped:
-        names = vocabularies.beginnings.mistyped(beginnings, on)
+        names = vocabularies.beginnings.mistyped(beginnings, on, enough=RANKED)
     typed = cased_key(query).casefold()
     ranked: list[tuple[int, bool, int, int, str, str]] = []
     for place, number in enumerate(names[:RANKED].tolist()):

@@ -15,6 +15,7 @@ from services.recommender.local import LocalAnnotator
 from services.recommender.model import MODELS
 from shared.access import Caller
 from shared.engine import Engine
+from shared.errors import Invalid
 from shared.events.legend import Analysis
 from shared.events.recommendation import RecommendationsReady
 from shared.http import Hop
@@ -146,6 +147,24 @@ async def test_vocabularies_that_cannot_be_loaded_make_events_wait_and_lose_none
             while not any(p.waiting_for == "vocabularies" for p in await engine.bus.progress()):
                 await asyncio.sleep(0.01)
         assert await engine.bus.dead_letters() == []
+
+
+async def test_vocabularies_that_could_not_be_loaded_are_tried_again(
+    tmp_path: Path, load: Callable[[], Vocabularies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommender, "RETRY_SECONDS", 0.01)
+    troubles = [OSError("no such disk"), Invalid("That set is damaged.")]
+
+    def mended() -> Vocabularies:
+        if troubles:
+            raise troubles.pop()
+        return load()
+
+    monkeypatch.setattr(recommender, "POLL_SECONDS", 0.01)
+    async with running(tmp_path, mended) as engine:
+        await engine.bus.publish([legend_tokenized()])
+        (ready,) = await said(engine)
+    assert ready.state == "ready"
 
 
 async def test_what_is_remembered_of_texts_goes_with_an_erased_figure(

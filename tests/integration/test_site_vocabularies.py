@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from services.nlp import service as nlp
 from services.recommender import service as recommender
 from services.recommender import vocabularies as module
 from services.recommender.loading import Library
-from services.recommender.model import MODELS, VocabularySet, VocabularyVersion
+from services.recommender.model import MODELS, Generation, VocabularySet, VocabularyVersion
 from shared.access import Caller, Role
 from shared.clock import new_id, now
-from shared.engine import Engine
+from shared.engine import Engine, opened
 from shared.errors import NotFound
 from shared.events.recommendation import RecommendationsReady
 from shared.http import Hop
@@ -94,29 +94,35 @@ async def until(look: Callable[[], Awaitable[Any]]) -> Any:
 
 @asynccontextmanager
 async def working(folder: Path) -> AsyncIterator[World]:
+    async with embedded(folder / "data", MODELS) as engine, recommending(engine, folder, CACHE) as world:
+        yield world
+
+
+@asynccontextmanager
+async def recommending(engine: Engine, folder: Path, cache: Path) -> AsyncIterator[World]:
+    """nlp and recommender at work on these engines, when the vocabularies are loaded."""
     shelf = folder / "vocabularies"
     shelf.mkdir(exist_ok=True)
     (shelf / "UBERON.tsv").write_text(DEFAULT, encoding="utf-8")
-    settings = Settings(data=folder / "unused", cache=CACHE, vocabularies=shelf)
-    async with embedded(folder / "data", MODELS) as engine:
-        service = recommender.build(engine, library=Library(settings))
-        both = [nlp.build(engine), service]
+    settings = Settings(data=folder / "unused", cache=cache, vocabularies=shelf)
+    service = recommender.build(engine, library=Library(settings))
+    both = [nlp.build(engine), service]
+    for one in both:
+        for subscription in one.subscriptions:
+            engine.bus.subscribe(subscription)
+        await one.start()
+    await engine.bus.start()
+    world = World(engine, service)
+
+    async def loaded() -> bool | None:
+        return (await world.ask("GET", "/vocabularies")).status_code == 200 or None
+
+    await until(loaded)
+    try:
+        yield world
+    finally:
         for one in both:
-            for subscription in one.subscriptions:
-                engine.bus.subscribe(subscription)
-            await one.start()
-        await engine.bus.start()
-        world = World(engine, service)
-
-        async def loaded() -> bool | None:
-            return (await world.ask("GET", "/vocabularies")).status_code == 200 or None
-
-        await until(loaded)
-        try:
-            yield world
-        finally:
-            for one in both:
-                await one.stop()
+            await one.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -271,6 +277,48 @@ async def test_work_that_a_process_left_is_done_by_the_next_and_twice_is_once(tm
         await until(lambda: _found(world, "lien", ["X:1", "X:1"]))
         members = [one.members.keys() for one in await collection(world.engine, VocabularySet)]
         assert sorted(map(list, members)) == [["X"], ["X", "Y"]]
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(180)
+async def test_copies_on_the_distributed_engines_use_the_same_set_and_refresh_once(
+    tmp_path: Path, mongodb: str
+) -> None:
+    from tests.support.servers import kafka, mongo
+
+    name = f"vocabularies-{new_id()[:8]}"
+    async with AsyncExitStack() as stack:
+        copies = []
+        for copy in ("one", "two"):
+            folder = tmp_path / copy
+            folder.mkdir()
+            settings = Settings(
+                data=folder / "data",
+                bus=f"kafka://{kafka.address()}/{name}",
+                documents=mongo.named(mongodb, name),
+                blobs=f"file://{tmp_path / 'blobs'}",
+                key="k" * 40,  # type: ignore[arg-type]
+            )
+            engine = await stack.enter_async_context(opened(settings, MODELS))
+            stack.push_async_callback(engine.bus.stop)
+            copies.append(await stack.enter_async_context(recommending(engine, folder, folder / "cache")))
+        one, two = copies
+        await one.engine.bus.publish([image_uploaded(legend="The spleen and the femur.")])
+        await one.recommended(1)
+        version = await one.bring(SITE, axis="anatomy", version="1")
+        assert (await two.change(activate=[version["id"]]))["state"] == "ready"
+        for world in copies:
+            await until(lambda world=world: _found(world, "lien", ["X:1"]))  # type: ignore[misc]
+        ready = await one.recommended(2)
+        assert {found.curie for found in ready[-1].recommendations} == {"X:1", "UBERON:2"}
+        assert [each.generation for each in ready] == [1, 2]
+
+        async def refreshed() -> bool | None:
+            (generation,) = await collection(one.engine, Generation)
+            return generation.refreshed == 2 or None
+
+        await until(refreshed)
+        assert len(await one.recommended(2)) == 2
 
 
 async def test_of_two_changes_of_one_set_the_later_fails_and_says_so(tmp_path: Path) -> None:

@@ -66,6 +66,12 @@ class Server:
     def url(self) -> str:
         return str(json.loads((self.data / "server.json").read_text(encoding="utf-8"))["url"])
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """kill -9, and the process is gone. (Its workers end by themselves: their input does.)"""
         if self._process is not None:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 BUILT: Final = Path(__file__).parent.parent / "web" / "dist"
 # The first part of every address that web/src/App.svelte knows.
 PAGES: Final = (
+    "join",
     "work",
     "review",
     "figure",

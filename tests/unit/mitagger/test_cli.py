@@ -18,7 +18,10 @@ from shared.errors import Invalid
 
 DOCS = Path(__file__).parents[3] / "docs" / "command-line.md"
 WANTED = {
-    "serve", "demo", "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup",
+    "serve", "demo", "learned list",
+        "learned disable",
+        "learned enable",
+        "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup",
     "vocabulary import", "vocabulary versions", "vocabulary activate", "vocabulary deactivate", "vocabulary rollback",
     "vocabulary diff", "vocabulary delete", "events tail",
     "vocabulary axes show", "vocabulary axes preview", "vocabulary axes apply", "vocabulary axes rollback",

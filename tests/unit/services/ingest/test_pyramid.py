@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.ingest.pyramid import cut, prepare
-from services.ingest.pyramid_model import Look, Prepared
+from services.ingest.pyramid_model import Level, Look, Prepared
 from services.ingest.renditions import render
+from services.ingest.tonemap import Tone
+from services.ingest.views import scaled
 from shared.errors import Invalid, NotFound
 from shared.zoom import TILE_SIDE, Cut, max_level, tile
 from tools import pictures
@@ -65,7 +67,7 @@ def test_a_large_picture_of_16_bits_has_one_tone_for_all_its_tiles_and_that_of_t
         "<u2"
     )
     path, page, display = prepared(tmp_path, tiff(values))
-    assert [(level.width, level.height) for level in page.levels] == [
+    assert [(level.width, level.height) for level in page.levels][:4] == [
         (3000, 2200),
         (1500, 1100),
         (750, 550),
@@ -140,3 +142,16 @@ def test_damage_in_one_part_of_a_slide_is_told_of_that_part(tmp_path: Path) -> N
     cut(path, page, tile(page.width, page.height, max_level(page.width, page.height), 0, 0), Look())
     with pytest.raises(Invalid):
         cut(path, page, tile(page.width, page.height, max_level(page.width, page.height), 4, 4), Look())
+
+
+@pytest.mark.parametrize(("size", "across"), [(2048, 2000), (2000, 2000), (1999, 1999), (1000, 1000), (4000, 4000)])
+def test_a_level_that_has_nearly_as_many_pixels_is_taken_as_it_is(size: int, across: int) -> None:
+    levels = [Level(ifd=ifd, width=4000 >> ifd, height=3000 >> ifd) for ifd in range(4)]
+    page = Prepared(
+        width=4000, height=3000, levels=levels, direct=False, screen=True, tone=Tone("even"), low=0, high=255
+    )
+    assert scaled(page, None, size).across == across
+    part = scaled(page, (1000, 500, 3000, 2500), size)
+    assert max(part.width, part.height) <= size
+    assert part.left + part.width <= part.across
+    assert part.top + part.height <= part.down

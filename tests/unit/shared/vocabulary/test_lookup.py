@@ -80,7 +80,7 @@ def test_of_names_as_long_general_concepts_and_those_on_an_axis_come_first() -> 
 WORDS = ["lob", "lobe", "lung", "lungs", "long", "otorhinolaryngology", "otorhinolaryngologist", "été", "a", "x-ray"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     names=st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), min_size=1, max_size=8),
     typed=st.lists(st.sampled_from(WORDS).map(lambda word: word[: max(1, len(word) - 1)]), min_size=1, max_size=3),
@@ -95,6 +95,16 @@ def test_what_is_found_is_what_reading_all_names_finds(names: list[list[str]], t
     }
     if right or any(one.fit != "mistyped" for one in found):
         assert {one.concept.curie for one in found} == right
+
+
+def test_of_very_many_that_fit_the_best_are_found_without_looking_at_all(anatomy: Vocabularies) -> None:
+    rows = [(f"X:{number}", f"cell {'of ' * (number % 40)}{number}", "LABEL", "anatomy") for number in range(12_000)]
+    many = Vocabularies(compile_sources([source("X", rows)]))
+    shortest = sorted(rows, key=lambda row: (len(row[1]), int(row[0][2:])))[:100]
+    for query in ("c", "cell"):
+        assert [one.concept.curie for one in complete(many, query, limit=100)] == [row[0] for row in shortest]
+    assert [one.name for one in complete(many, "cell 11999")] == [rows[11_999][1]]
+    assert complete(many, "c", axis="disease") == []
 
 
 @pytest.mark.parametrize("query", ["", "  ", "zzz", "x" * 100_000, "\ud800", "lobe zzz"])

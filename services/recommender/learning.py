@@ -1,0 +1,153 @@
+"""Keeps what reviews teach: a projection of review.done, which may be replayed, and without what was erased.
+
+Three steps, each harmless to repeat: note which names the figure speaks of, old and new; change these; note only the
+new ones. Whoever dies in between, or erases the figure meanwhile, leaves nothing of it that nobody knows of.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from services.recommender import learned
+from services.recommender.learned import Force, Lesson, Thresholds
+from services.recommender.model import FigureLessons, LearnedName
+from services.recommender.taught import InForce, SiteName
+from shared.documents.port import Collection, Documents, Page, Range
+from shared.errors import Erased, NotFound
+from shared.events.envelope import Event
+from shared.events.image import ImageDeleted
+from shared.events.review import ReviewDone
+from shared.vocabulary.artefact import Vocabularies
+from shared.vocabulary.words import fold, words
+
+PAGE: Final = 500
+MOST_ITEMS: Final = 20_000  # in force together
+
+
+class Learning:
+    """Over the documents port."""
+
+    def __init__(self, documents: Documents, least: Thresholds) -> None:
+        self._names: Collection[LearnedName] = documents.collection(LearnedName)
+        self._lessons: Collection[FigureLessons] = documents.collection(FigureLessons)
+        self.least = least
+
+    async def learn(self, events: Sequence[Event]) -> None:
+        """Of review.done. The highest revision of a figure's review stands."""
+        for event in events:
+            if isinstance(event, ReviewDone):
+                await self._learn(event)
+
+    async def forget(self, events: Sequence[Event]) -> None:
+        """Of image.deleted: what the figure taught goes, and nothing can be taught by it again."""
+        for event in events:
+            if isinstance(event, ImageDeleted):
+                try:
+                    known = await self._lessons.get(event.figure)
+                except Erased:
+                    continue
+                except NotFound:
+                    known = FigureLessons(id=event.figure)
+                await self._take_out(event.figure, known.names)
+                await self._lessons.erase(event.figure)
+
+    async def names(self, after: str | None, limit: int) -> Page[LearnedName]:
+        """All that a figure still says something of, those that most figures speak of first."""
+        return await self._names.find({"figures": Range(gte=1)}, sort=("-figures",), after=after, limit=limit)
+
+    async def switch(self, id: str, *, off_by: str) -> LearnedName:
+        """Switches a name off, or on again (""). Raises NotFound."""
+        return await self._names.update(id, lambda one: (one.changed(disabled_by=off_by), ()))
+
+    async def in_force(self, vocabularies: Vocabularies) -> InForce:
+        """What follows from all names, for these vocabularies."""
+        kinds: dict[str, Force] = {}
+        site: list[SiteName] = []
+        unwanted: set[tuple[str, str]] = set()
+        for item in [*await self._all("accepted"), *await self._all("rejected")]:
+            if item.id in kinds or len(kinds) >= MOST_ITEMS:
+                continue
+            kind = self.force(item, vocabularies)
+            numbers = _concepts(item, vocabularies)
+            if kind == "suppressed" and item.meant.curie:
+                unwanted.add((item.name, item.meant.curie))
+            elif kind == "synonym" and numbers:  # of a vocabulary that is in use
+                concept = vocabularies.concept(numbers[0])
+                if concept.axis is None:
+                    concept = replace(concept, axis=item.meant.axis)
+                site.append(SiteName(item.name, item.said, concept, learned.likelihood(item), learned.because(item)))
+            else:
+                continue
+            kinds[item.id] = kind
+        version = learned.version(kinds) if kinds else ""
+        return InForce(tuple(sorted(site, key=lambda one: (one.name, one.concept.curie))), frozenset(unwanted), version)
+
+    def force(self, item: LearnedName, vocabularies: Vocabularies) -> Force | None:
+        """What follows from a name, for these vocabularies."""
+        return learned.force(item, self.least, known=self.known(item, vocabularies))
+
+    def known(self, item: LearnedName, vocabularies: Vocabularies) -> bool:
+        """Whether these vocabularies have the name for the concept."""
+        return any(
+            " ".join(filter(None, (fold(word.group()) for word in words(name)))) == item.name
+            for number in _concepts(item, vocabularies)
+            for name, _ in vocabularies.names(number)
+        )
+
+    async def _all(self, verdict: str) -> list[LearnedName]:
+        found: list[LearnedName] = []
+        after: str | None = None
+        while True:
+            page = await self._names.find(
+                {verdict: Range(gte=self.least.figures)}, sort=(f"-{verdict}",), after=after, limit=PAGE
+            )
+            found += page.items
+            after = page.next
+            if after is None or len(found) >= MOST_ITEMS:
+                return found
+
+    async def _learn(self, event: ReviewDone) -> None:
+        lessons = learned.lessons(event)
+        try:
+            before = await self._lessons.update(
+                event.figure,
+                lambda one: (
+                    one if one.revision >= event.revision else one.changed(names=tuple(sorted({*one.names, *lessons}))),
+                    (),
+                ),
+                initial=FigureLessons(id=event.figure),
+            )
+            if before.revision >= event.revision:
+                return
+            await self._take_out(event.figure, [id for id in before.names if id not in lessons])
+            for id, lesson in lessons.items():
+                await self._put_in(event, id, lesson)
+            await self._lessons.update(
+                event.figure,
+                lambda one: (
+                    one
+                    if one.revision >= event.revision
+                    else one.changed(revision=event.revision, names=tuple(sorted(lessons))),
+                    (),
+                ),
+                initial=FigureLessons(id=event.figure),
+            )
+        except Erased:
+            await self._take_out(event.figure, list(lessons))
+
+    async def _put_in(self, event: ReviewDone, id: str, lesson: Lesson) -> None:
+        await self._names.update(
+            id,
+            lambda one: (learned.taught(one, event.figure, lesson, event.article), ()),
+            initial=learned.blank(event.project, id, lesson),
+        )
+
+    async def _take_out(self, figure: str, names: Sequence[str]) -> None:
+        for id in names:
+            with suppress(NotFound):  # noted, but its writer died before
+                await self._names.update(id, lambda one: (learned.untaught(one, figure), ()))
+
+
+def _concepts(item: LearnedName, vocabularies: Vocabularies) -> list[int]:
+    return vocabularies.find(item.meant.curie) if item.meant.curie else []

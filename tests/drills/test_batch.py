@@ -1,0 +1,159 @@
+"""A folder of good, bad and hostile files goes in while the command, the server and its workers are killed: nothing of
+it is lost, nothing is left over.
+
+Whoever imports goes on by the id of the job, and in the end sends the folder once more, as one does whose file was
+blamed for a worker that somebody killed. Then figures and files equal those of an undisturbed import.
+
+`MITAGGER_DRILL_BATCH` says how many files (150; `make drills`: 10,000), `MITAGGER_DRILL_SEED` repeats the moments.
+"""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from mitagger.client import AsyncClient
+from tests.support.images import bomb, png
+from tests.support.people import until
+from tests.support.server import ROOT, Server
+
+FILES: Final = int(os.environ.get("MITAGGER_DRILL_BATCH", "150"))
+SEED: Final = int(os.environ.get("MITAGGER_DRILL_SEED", str(random.SystemRandom().randrange(10**6))))
+DEATHS: Final = 6 + FILES // 500
+SECONDS: Final = 180 + FILES / 5
+DAYS: Final = 3 * 24 * 3600
+
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(int(2 * SECONDS))]
+
+
+def filled(folder: Path) -> Path:
+    """One in ten is bad: empty, cut short, a bomb, no picture; some have legends beside them."""
+    for number in range(FILES):
+        place = folder / f"{number % 7}" / f"{number:05}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        content = png(number, width=120, height=90)
+        bad = {3: b"", 13: content[:200], 23: bomb(), 33: b"no picture"}
+        place.write_bytes(bad.get(number % 40, content))
+        if number % 5 == 0:
+            place.with_suffix(".txt").write_text(f"MRI of mouse {number}.", encoding="utf-8")
+    return folder
+
+
+class Site:
+    """A server, and a key that outlives its processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Server(folder)
+        self.key = ""
+        self.deaths = 0
+
+    async def start(self) -> None:
+        await self.server.start()
+        if not self.key:
+            async with self.server.client() as admin:
+                self.key = (await admin.create_key("drill", ["administrator"])).key or ""
+
+    async def command(self, *arguments: str) -> asyncio.subprocess.Process:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MITAGGER_")}
+        if "MITAGGER_CACHE" in os.environ:
+            kept["MITAGGER_CACHE"] = os.environ["MITAGGER_CACHE"]
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "mitagger", "import", *arguments, "--json"),
+            *("--server", self.server.url, "--key", self.key),
+            env={**kept, "PYTHONPATH": str(ROOT)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def imported(self, folder: Path, chance: random.Random | None) -> dict[str, Any]:
+        """What the command says in the end. With `chance` it dies on the way, and what it needs."""
+        job = ""
+        while True:
+            process = await self.command(*(["--resume", job] if job else [str(folder)]))
+            talk = asyncio.create_task(process.communicate())
+            while chance is not None and self.deaths < DEATHS and not talk.done():
+                await asyncio.wait([talk], timeout=chance.uniform(0.3, 1.5))
+                if not talk.done():
+                    self.deaths += await self.kill(chance.choice(["command", "server", "worker"]), process)
+            out, err = await talk
+            job = next((line.split()[1].rstrip(".") for line in err.decode().splitlines() if "Import " in line), job)
+            if process.returncode in (0, 1):
+                return dict(json.loads(out))
+            assert process.returncode == -signal.SIGKILL, err.decode()
+
+    async def kill(self, victim: str, command: asyncio.subprocess.Process) -> int:
+        """How many died."""
+        if victim == "command":
+            command.kill()
+        elif victim == "server":
+            await self.server.kill()
+            await self.server.start()
+        else:
+            workers = children(self.server.pid)
+            if not workers:
+                return 0
+            os.kill(workers[0], signal.SIGKILL)
+        return 1
+
+    async def left(self) -> dict[str, Any]:
+        """Figures and files, once everything is old and what nothing names is collected."""
+        blobs, scratch = self.server.data / "blobs", self.server.data / "scratch"
+        async with AsyncClient(self.server.url, key=self.key) as admin:
+
+            async def quiet() -> bool:
+                return not any(one.behind for one in (await admin.status()).progress)
+
+            await until(quiet, what="every group has caught up", seconds=SECONDS)
+            for path in [*blobs.rglob("*"), *scratch.rglob("*")]:
+                os.utime(path, (time.time() - DAYS,) * 2)
+            collected = await admin.collect_files()
+            figures = [figure async for figure in admin.figures()]
+        return {
+            "figures": sorted((one.picture["file"], one.picture["sha256"], one.legend) for one in figures),  # type: ignore[index]
+            "files": sorted(path.name for path in blobs.rglob("*") if path.is_file()),
+            "kept": collected.kept,
+            "scratch": sorted(path.name for path in scratch.iterdir() if path.name != "views"),
+        }
+
+
+def children(process: int) -> list[int]:
+    """Its worker processes."""
+    path = Path(f"/proc/{process}/task/{process}/children")
+    return [int(pid) for pid in path.read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
+async def test_a_folder_goes_in_whole_whoever_is_killed(tmp_path: Path) -> None:
+    print(f"MITAGGER_DRILL_SEED={SEED} MITAGGER_DRILL_BATCH={FILES}")  # noqa: T201 - pytest shows it on failure
+    folder = filled(tmp_path / "figures")
+    states = []
+    for name, chance in (("calm", None), ("disturbed", random.Random(SEED))):
+        site = Site(tmp_path / name)
+        async with asyncio.timeout(SECONDS):
+            await site.start()
+            try:
+                first = await site.imported(folder, chance)
+                again = await site.imported(folder, None)
+                assert first["rejected"] >= again["rejected"], (first, again)
+                assert again["created"] + again["existing"] + again["rejected"] == FILES
+                states.append((await site.left(), again["rejected"]))
+                assert chance is None or site.deaths >= 3, "it was over before much could happen: more files"
+                workers = children(site.server.pid)
+                await site.server.stop()
+                assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+                assert "Traceback" not in site.server.told()
+            finally:
+                await site.server.kill()
+    (calm, rejected), (disturbed, rejected_too) = states
+    assert rejected == rejected_too == sum(number % 40 in (3, 13, 23, 33) for number in range(FILES))
+    assert len(calm["figures"]) == FILES - rejected
+    for what, value in calm.items():
+        assert disturbed[what] == value, f"{what} (seed {SEED})"
+    assert len(calm["files"]) == calm["kept"]
