@@ -179,7 +179,9 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:
-        body = Problem(title=str(error.detail), status=error.status_code, detail=str(error.detail))
+        # The one 400 there is: FastAPI's, for a body that its parser gave up on.
+        remedy = "Send valid JSON, not nested by the hundred." if error.status_code == 400 else ""
+        body = Problem(title=str(error.detail), status=error.status_code, detail=str(error.detail), remedy=remedy)
         return _problem_response(body, dict(error.headers or {}))
 
 

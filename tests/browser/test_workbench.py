@@ -243,3 +243,20 @@ async def test_selected_words_become_a_tag_with_their_place_in_code_points(
     [tag] = [tag for tag in stored.tags if tag.source == "free_text"]
     assert [(span.start, span.end, span.text) for span in tag.spans] == [(2, 9, "Coronal")]
     assert list(stored.figure.legend)[2:9] == list("Coronal")
+
+
+async def test_who_is_invited_chooses_a_password_and_is_at_work(installation: Installation, chromium: Browser) -> None:
+    invitation = await installation.admin.invite("Mary Somerville", ["annotator"])
+    async with visit(chromium, installation.url) as mary:
+        await mary.page.goto(f"{installation.url}{invitation.path}")
+        await expect(mary.page.get_by_text("Mary Somerville")).to_be_visible()
+        assert invitation.link not in mary.page.url
+        await mary.page.get_by_label("New password").fill("marysomerville")
+        await press(mary.page, "Enter")
+        await expect(mary.page.get_by_role("alert")).to_contain_text("too easy to guess")
+        await mary.page.get_by_label("New password").fill("celestial mechanics explained slowly")
+        await press(mary.page, "Enter")
+        await mary.page.wait_for_url(re.compile("/work"))
+    async with visit(chromium, installation.url) as late:
+        await late.page.goto(f"{installation.url}{invitation.path}")
+        await expect(late.page.get_by_role("alert")).to_contain_text("not valid")

@@ -122,3 +122,16 @@ async def test_answers_carry_protecting_headers(installation: Installation) -> N
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["cache-control"] == "no-store"
             assert "default-src 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, "[" * 100_000 + "]" * 100_000, '{"name":' * 50_000, "{", "\udcff"])
+async def test_json_that_is_nested_beyond_reason_or_broken_is_a_problem_with_a_remedy(
+    installation: Installation, body: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with installation.browser(Authorization="Bearer local") as browser:
+        sent = body.encode(errors="surrogateescape")
+        answer = await browser.post("/api/v1/keys", content=sent, headers=headers)
+        assert answer.status_code in (400, 422)
+        assert answer.json()["remedy"]
+        assert (await browser.get("/api/v1/session")).status_code == 200
