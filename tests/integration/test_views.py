@@ -140,9 +140,9 @@ async def test_frames_and_pages_are_counted_from_0_and_each_can_be_seen(world: W
     assert (await world.ask("GET", f"/api/v1/figures/{pages['id']}/render", params={"page": 2})).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("params", "field"),
-    [
+async def test_a_wrong_question_is_told_what_is_wrong(world: World) -> None:
+    figure = await figure_of(world, png(1))
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"window": 10}, "level"),
         ({"level": 10}, "window"),
         ({"region": "0,0,10"}, "region"),
@@ -154,14 +154,12 @@ async def test_frames_and_pages_are_counted_from_0_and_each_can_be_seen(world: W
         ({"window": 0, "level": 1}, "window"),
         ({"page": -1}, "page"),
         ({"invert": "perhaps"}, "invert"),
-    ],
-)
-async def test_a_wrong_question_is_told_what_is_wrong(world: World, params: dict[str, Any], field: str) -> None:
-    figure = await figure_of(world, png(1))
-    answer = await world.ask("GET", f"/api/v1/figures/{figure['id']}/render", params=params)
-    problem = answer.json()
-    assert (answer.status_code, bool(problem["remedy"])) == (422, True)
-    assert field in (problem.get("field") or problem["errors"][0]["field"])
+    ]
+    for params, field in wrong:
+        answer = await world.ask("GET", f"/api/v1/figures/{figure['id']}/render", params=params)
+        problem = answer.json()
+        assert (answer.status_code, bool(problem["remedy"])) == (422, True), params
+        assert field in (problem.get("field") or problem["errors"][0]["field"]), params
 
 
 async def test_what_was_made_of_an_erased_figure_goes_with_it(world: World) -> None:
