@@ -105,9 +105,9 @@ class Figure(RuleBasedStateMachine):
     @rule()
     def undo_then_redo_is_identity(self) -> None:
         before = says(self.assignment)
-        for way in (tagging.undo, tagging.redo):
-            new, events = way(self.assignment, self.now())
-            self.written(new, events)
+        self.written(*tagging.undo(self.assignment, self.now()))
+        assert says(self.assignment) != before
+        self.written(*tagging.redo(self.assignment, self.now()))
         assert says(self.assignment) == before
 
     @rule(back=st.booleans())
@@ -117,8 +117,9 @@ class Figure(RuleBasedStateMachine):
         except REFUSED:
             return
 
-    @rule(none=st.booleans())
-    def submit(self, none: bool) -> None:
+    @rule()
+    def submit(self) -> None:
+        none = not self.assignment.tags
         self.one(lambda: reviewing.submit(self.assignment, none, self.now()))
 
     @rule()
@@ -130,25 +131,20 @@ class Figure(RuleBasedStateMachine):
         begun = self.assignment.review_begun and self.assignment.state == "submitted"
         assert not (self.one(lambda: exits.recall(self.assignment, self.now())) and begun)
 
-    @rule(verdict=st.sampled_from(["approved", "returned"]))
+    @precondition(lambda self: self.assignment.state in ("submitted", "approved"))
+    @rule(verdict=st.sampled_from(["approved", "approved", "returned"]))
     def judge(self, verdict: Verdict) -> None:
         self.one(lambda: reviewing.judge(self.assignment, verdict, "Look again.", self.now()))
 
-    @rule()
-    def skip(self) -> None:
-        self.one(lambda: exits.skip(self.assignment, "bad_image", "", self.now()))
-
-    @rule()
-    def flag(self) -> None:
-        self.one(lambda: exits.flag(self.assignment, "wrong_legend", "", self.now()))
-
-    @rule()
-    def unflag(self) -> None:
-        self.one(lambda: exits.unflag(self.assignment, "root", self.now()))
-
-    @rule()
-    def assign_again(self) -> None:
-        self.one(lambda: exits.assign_again(self.assignment, "grace", "root", self.now()))
+    @rule(way=st.sampled_from(["skip", "flag", "unflag", "assign again"]))
+    def leave(self, way: str) -> None:
+        ways = {
+            "skip": lambda: exits.skip(self.assignment, "bad_image", "", self.now()),
+            "flag": lambda: exits.flag(self.assignment, "wrong_legend", "", self.now()),
+            "unflag": lambda: exits.unflag(self.assignment, "root", self.now()),
+            "assign again": lambda: exits.assign_again(self.assignment, "grace", "root", self.now()),
+        }
+        self.one(ways[way])
 
     @rule()
     def release(self) -> None:
@@ -157,6 +153,7 @@ class Figure(RuleBasedStateMachine):
         except REFUSED:
             assert self.assignment.state == "approved"
 
+    @precondition(lambda self: self.assignment.judged)
     @rule()
     def reopen(self) -> None:
         try:
@@ -219,4 +216,4 @@ def says(assignment: Assignment) -> dict[str, tuple[str, str | None, tuple[str, 
 
 
 TestFigure = Figure.TestCase
-TestFigure.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestFigure.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
