@@ -58,6 +58,11 @@ def comparable(said: str) -> str:
     or a word that says nothing."""
     if len(said) > LONGEST or sum(map(str.isalnum, said)) < SHORTEST or said.casefold() in _SAYS_NOTHING:
         return ""
+    return folded(said)
+
+
+def folded(said: str) -> str:
+    """The words of a name as they are compared, with a space between."""
     return " ".join(filter(None, (fold(word.group()) for word in words(said))))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from services.recommender.following import concepts, consequence, known
 from services.recommender.learned import enough
 from services.recommender.learning import Learning
 from services.recommender.model import LearnedName
@@ -84,7 +85,7 @@ def _view(one: LearnedName, learning: Learning, loaded: Vocabularies) -> Learned
 
 
 def _label(one: LearnedName, loaded: Vocabularies) -> str:
-    numbers = loaded.find(one.meant.curie) if one.meant.curie else []
+    numbers = concepts(one, loaded)
     return loaded.concept(numbers[0]).label if numbers else ""
 
 
@@ -93,4 +94,4 @@ def _state(one: LearnedName, learning: Learning, loaded: Vocabularies) -> State:
         return "disabled"
     if one.meant.curie is None:
         return "candidate" if enough(one, "accepted", learning.least) else "waiting"
-    return learning.force(one, loaded) or ("known" if learning.known(one, loaded) else "waiting")
+    return consequence(one, loaded, learning.least) or ("known" if known(one, loaded) else "waiting")

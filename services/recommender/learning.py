@@ -6,23 +6,21 @@ new ones. Whoever dies in between, or erases the figure meanwhile, leaves nothin
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from services.recommender import learned
-from services.recommender.learned import Force, Lesson, Thresholds
+from services.recommender.following import MOST_ITEMS, following
+from services.recommender.learned import Lesson, Thresholds
 from services.recommender.model import FigureLessons, LearnedName
-from services.recommender.taught import InForce, SiteName
+from services.recommender.taught import InForce
 from shared.documents.port import Collection, Documents, Page, Range
 from shared.errors import Erased, NotFound
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted
 from shared.events.review import ReviewDone
 from shared.vocabulary.artefact import Vocabularies
-from shared.vocabulary.words import fold, words
 
 PAGE: Final = 500
-MOST_ITEMS: Final = 20_000  # in force together
 
 
 class Learning:
@@ -62,38 +60,7 @@ class Learning:
 
     async def in_force(self, vocabularies: Vocabularies) -> InForce:
         """What follows from all names, for these vocabularies."""
-        kinds: dict[str, Force] = {}
-        site: list[SiteName] = []
-        unwanted: set[tuple[str, str]] = set()
-        for item in [*await self._all("accepted"), *await self._all("rejected")]:
-            if item.id in kinds or len(kinds) >= MOST_ITEMS:
-                continue
-            kind = self.force(item, vocabularies)
-            numbers = _concepts(item, vocabularies)
-            if kind == "suppressed" and item.meant.curie:
-                unwanted.add((item.name, item.meant.curie))
-            elif kind == "synonym" and numbers:  # of a vocabulary that is in use
-                concept = vocabularies.concept(numbers[0])
-                if concept.axis is None:
-                    concept = replace(concept, axis=item.meant.axis)
-                site.append(SiteName(item.name, item.said, concept, learned.likelihood(item), learned.because(item)))
-            else:
-                continue
-            kinds[item.id] = kind
-        version = learned.version(kinds) if kinds else ""
-        return InForce(tuple(sorted(site, key=lambda one: (one.name, one.concept.curie))), frozenset(unwanted), version)
-
-    def force(self, item: LearnedName, vocabularies: Vocabularies) -> Force | None:
-        """What follows from a name, for these vocabularies."""
-        return learned.force(item, self.least, known=self.known(item, vocabularies))
-
-    def known(self, item: LearnedName, vocabularies: Vocabularies) -> bool:
-        """Whether these vocabularies have the name for the concept."""
-        return any(
-            " ".join(filter(None, (fold(word.group()) for word in words(name)))) == item.name
-            for number in _concepts(item, vocabularies)
-            for name, _ in vocabularies.names(number)
-        )
+        return following([*await self._all("accepted"), *await self._all("rejected")], vocabularies, self.least)
 
     async def _all(self, verdict: str) -> list[LearnedName]:
         found: list[LearnedName] = []
@@ -147,7 +114,3 @@ class Learning:
         for id in names:
             with suppress(NotFound):  # noted, but its writer died before
                 await self._names.update(id, lambda one: (learned.untaught(one, figure), ()))
-
-
-def _concepts(item: LearnedName, vocabularies: Vocabularies) -> list[int]:
-    return vocabularies.find(item.meant.curie) if item.meant.curie else []

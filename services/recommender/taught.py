@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.recommender.annotator import Annotation, Annotator
+from services.recommender.learned import folded
 from services.recommender.surroundings import Surroundings
 from shared.events.legend import Analysis
 from shared.vocabulary.artefact import Concept
@@ -91,7 +92,7 @@ class Taught:
         return kept
 
     def _suppressed(self, one: Annotation, text: str) -> bool:
-        if not self._learned.suppressed or (_folded(one.text), one.concept.curie) not in self._learned.suppressed:
+        if not self._learned.suppressed or (folded(one.text), one.concept.curie) not in self._learned.suppressed:
             return False
         return hashlib.sha256(f"{text}\n{one.concept.curie}".encode()).digest()[0] % RESURFACE != 0
 
@@ -103,7 +104,3 @@ class Taught:
                 parts = name.name.split(" ")
                 if [one for one, _, _ in said[i : i + len(parts)]] == parts:
                     yield start, said[i + len(parts) - 1][2], name
-
-
-def _folded(said: str) -> str:
-    return " ".join(filter(None, (fold(word.group()) for word in words(said))))

@@ -13,6 +13,7 @@ from services.recommender.scoring import weights
 from shared.vocabulary.artefact import Vocabularies
 from tools.quality.baseline import Baseline
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, Mention, corpus, vocabularies
+from tools.quality.curve import curve
 from tools.quality.measures import (
     Found,
     Score,
@@ -204,6 +205,7 @@ def main() -> None:
         "effort": effort(data, loaded),
         "calibration": calibration(data, loaded),
         "axes": of_axes(),
+        "learning": curve(data, loaded, PAGE.parent / "learning.svg"),
         "errors": "\n\n".join(errors(data, loaded, found)),
     }
     page = PAGE.read_text(encoding="utf-8")
