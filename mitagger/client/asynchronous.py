@@ -357,6 +357,33 @@ class AsyncClient:
         """`verdict`: approved or returned."""
         return await self.send(calls.review(id, verdict, comment, version))
 
+    async def next_assignment(self) -> m.Assignment | None:
+        """What to tag next; null when there is nothing."""
+        return await self.send(calls.next_assignment())
+
+    async def plan(self, **order: Any) -> m.Plan:
+        """Who gets what; with `apply=True` they get it. Again with the answer's `next` as `cursor`."""
+        return await self.send(calls.plan(order))
+
+    async def pool(self, **order: Any) -> m.Pooled:
+        """Lets annotators pull figures."""
+        return await self.send(calls.pool(order))
+
+    async def project(self, id: str) -> m.Project:
+        return await self.send(calls.project(id))
+
+    async def change_project(
+        self, id: str, members: Sequence[Mapping[str, str]], *, version: int | None = None
+    ) -> m.Project:
+        return await self.send(calls.change_project(id, members, version))
+
+    async def guidelines(self, project: str, number: int | None = None) -> m.Guidelines:
+        return await self.send(calls.guidelines(project, number))
+
+    async def write_guidelines(self, project: str, text: str, *, number: int | None = None) -> m.Guidelines:
+        """`number` is the version that they were made from."""
+        return await self.send(calls.write_guidelines(project, text, number))
+
     async def undo(self, id: str, *, version: int | None = None) -> m.Assignment:
         return await self.send(calls.undo(id, version))
 

@@ -38,7 +38,7 @@ class Call(Generic[T]):
         if self.answer is None:
             return None  # type: ignore[return-value]
         try:
-            return TypeAdapter(self.answer).validate_json(body)  # type: ignore[no-any-return]
+            return TypeAdapter(self.answer).validate_json(body or b"null")  # type: ignore[no-any-return]
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
@@ -371,6 +371,36 @@ def submit(id: str, *, no_tag_applies: bool, version: int | None) -> Call[m.Assi
 def review(id: str, verdict: str, comment: str, version: int | None) -> Call[m.Assignment]:
     body = {"verdict": verdict, "comment": comment}
     return _post(f"/assignments/{_id(id)}/review", m.Assignment, body, version=version)
+
+
+def next_assignment() -> Call[m.Assignment | None]:
+    return _post("/assignments/next", m.Assignment | None)
+
+
+def plan(body: Mapping[str, Any]) -> Call[m.Plan]:
+    return _post("/assignments/plan", m.Plan, dict(body))
+
+
+def pool(body: Mapping[str, Any]) -> Call[m.Pooled]:
+    return _post("/assignments/pool", m.Pooled, dict(body))
+
+
+def project(id: str) -> Call[m.Project]:
+    return _get(f"/projects/{_id(id)}", m.Project)
+
+
+def change_project(id: str, members: Sequence[Mapping[str, str]], version: int | None) -> Call[m.Project]:
+    body = {"members": [dict(member) for member in members]}
+    return Call("PUT", f"{API}/projects/{_id(id)}", m.Project, json=body, headers=_seen(version))
+
+
+def guidelines(project: str, number: int | None) -> Call[m.Guidelines]:
+    return _get(f"/projects/{_id(project)}/guidelines", m.Guidelines, number=number)
+
+
+def write_guidelines(project: str, text: str, number: int | None) -> Call[m.Guidelines]:
+    body = {"text": text, "number": number}
+    return Call("PUT", f"{API}/projects/{_id(project)}/guidelines", m.Guidelines, json=body)
 
 
 def undo(id: str, version: int | None) -> Call[m.Assignment]:

@@ -558,6 +558,54 @@ class Assignment(Answer):
     redoable: int = 0
 
 
+class Pair(Answer):
+    """An annotator, and who reviews their work."""
+
+    annotator: str
+    reviewer: str
+
+
+class Share(Pair):
+    """What a plan gives an annotator; `hidden` of the figures without recommendations."""
+
+    figures: int
+    hidden: int
+
+
+class Plan(Answer):
+    """What a plan comes to. `next`: send the same again with it as `cursor`, until it is null."""
+
+    figures: int
+    people: list[Share]
+    applied: bool
+    next: str | None = None
+
+
+class Pooled(Answer):
+    """How many figures went into the pool; `next` as with plans."""
+
+    figures: int
+    next: str | None = None
+
+
+class Project(Answer):
+    """A project; `guidelines` is the number of their newest version, 0 without any."""
+
+    id: str
+    version: int
+    members: list[Pair] = []
+    guidelines: int = 0
+
+
+class Guidelines(Answer):
+    """A version of a project's guidelines, in Markdown."""
+
+    number: int
+    text: str
+    author: str | None = None
+    at: datetime | None = None
+
+
 class FigureReference(Answer):
     """A figure in a list."""
 

@@ -350,6 +350,31 @@ class Client:
         """`verdict`: approved or returned."""
         return self.send(calls.review(id, verdict, comment, version))
 
+    def next_assignment(self) -> m.Assignment | None:
+        """What to tag next; null when there is nothing."""
+        return self.send(calls.next_assignment())
+
+    def plan(self, **order: Any) -> m.Plan:
+        """Who gets what; with `apply=True` they get it. Again with the answer's `next` as `cursor`."""
+        return self.send(calls.plan(order))
+
+    def pool(self, **order: Any) -> m.Pooled:
+        """Lets annotators pull figures."""
+        return self.send(calls.pool(order))
+
+    def project(self, id: str) -> m.Project:
+        return self.send(calls.project(id))
+
+    def change_project(self, id: str, members: Sequence[Mapping[str, str]], *, version: int | None = None) -> m.Project:
+        return self.send(calls.change_project(id, members, version))
+
+    def guidelines(self, project: str, number: int | None = None) -> m.Guidelines:
+        return self.send(calls.guidelines(project, number))
+
+    def write_guidelines(self, project: str, text: str, *, number: int | None = None) -> m.Guidelines:
+        """`number` is the version that they were made from."""
+        return self.send(calls.write_guidelines(project, text, number))
+
     def undo(self, id: str, *, version: int | None = None) -> m.Assignment:
         return self.send(calls.undo(id, version))
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.annotation import tagging
+from services.annotation.assigning import Order, Pair, Together
+from services.annotation.distribution import Choice, Distributed, Distribution
 from services.annotation.model import (
     Action,
     Assignment,
@@ -17,6 +19,9 @@ from services.annotation.model import (
     Decided,
     Entry,
     Figure,
+    Guidelines,
+    Member,
+    Project,
     Recommendations,
     State,
 )
@@ -155,6 +160,137 @@ class NewComment(Request):
     thread: Id | None = None
 
 
+class PairBody(Request):
+    """An annotator, and who reviews their work."""
+
+    annotator: Person
+    reviewer: Person
+
+
+class ChoiceBody(Request):
+    """Figures that nobody has: one of `figures`, `article`, `all_unassigned`. `overlap_share` (0 to 1) of them go to
+    `overlap` annotators each; on `hidden_share` recommendations are hidden, to measure what they do. `cursor`: the
+    `next` of the answer before."""
+
+    figures: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
+    article: Id | None = None
+    all_unassigned: Literal[True] | None = None
+    overlap: Annotated[int, Field(ge=2, le=20)] = 2
+    overlap_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    hidden_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    cursor: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+    def choice(self) -> Choice:
+        """Raises Invalid."""
+        if sum(choice is not None for choice in (self.figures, self.article, self.all_unassigned)) != 1:
+            raise Invalid(
+                "Say which figures.", field="figures", remedy="Send one of `figures`, `article`, `all_unassigned`."
+            )
+        return Choice(tuple(self.figures) if self.figures is not None else None, self.article)
+
+
+class PlanBody(ChoiceBody):
+    """Whom to give figures evenly, whoever has least first; by `article`, a paper stays together. Without `apply` it is
+    a preview."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "all_unassigned": True,
+                    "team": [
+                        {"annotator": "p-ada", "reviewer": "p-grace"},
+                        {"annotator": "p-bob", "reviewer": "p-grace"},
+                    ],
+                    "together": "article",
+                    "overlap_share": 0.1,
+                    "apply": False,
+                }
+            ]
+        },
+    )
+
+    team: Annotated[list[PairBody], Field(min_length=1, max_length=500)]
+    together: Together = "figure"
+    apply: bool = False
+
+
+class PoolBody(ChoiceBody):
+    """Figures that the project's members may pull, those of the highest priority first."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"all_unassigned": True, "priority": 5}]})
+
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+
+
+class ShareView(BaseModel):
+    """What one annotator gets; `hidden` of the figures without recommendations."""
+
+    annotator: str
+    reviewer: str
+    figures: int
+    hidden: int
+
+
+class PlanView(BaseModel):
+    """`figures` are distinct. `next`: send the same again with it as `cursor`, until it is null."""
+
+    figures: int
+    people: list[ShareView]
+    applied: bool
+    next: str | None
+
+
+class PoolView(BaseModel):
+    """How many figures went into the pool. `next` as with plans."""
+
+    figures: int
+    next: str | None
+
+
+class ProjectBody(Request):
+    """Everybody who may pull figures, and who reviews their work."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"members": [{"annotator": "p-ada", "reviewer": "p-grace"}]}]},
+    )
+
+    members: Annotated[list[PairBody], Field(max_length=500)]
+
+
+class ProjectView(BaseModel):
+    """A project. `guidelines` is the number of the newest version, 0 where there is none."""
+
+    id: str
+    version: int
+    members: list[PairBody]
+    guidelines: int
+
+
+class GuidelinesBody(Request):
+    """Guidelines in Markdown. `number` is the version that they were made from (0: none yet): a newer one is not
+    overwritten."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": "# What to tag\n\nTag what is shown, not what is mentioned."}]},
+    )
+
+    text: Annotated[str, StringConstraints(max_length=100_000)]
+    number: Annotated[int, Field(ge=0)] | None = None
+
+
+class GuidelinesView(BaseModel):
+    """A version of the guidelines; number 0 where none were written."""
+
+    number: int
+    text: str
+    author: str | None
+    at: datetime | None
+
+
 class Republish(Request):
     """Topics whose current state is to be sent again."""
 
@@ -218,6 +354,7 @@ class RecommendationsView(BaseModel):
     generation: int | None = None
     annotator: str | None = None
     vocabularies: dict[str, str] = {}
+    hidden: Annotated[bool, Field(description="Not shown for this figure, to measure what they do")] = False
     items: list[RecommendationView] = []
 
 
@@ -319,6 +456,7 @@ class HistoryView(BaseModel):
     state: State
     no_tag_applies: bool
     comment: str
+    guidelines: Annotated[int | None, Field(description="The version in force, of a decision")]
     decisions: list[DecisionView]
 
 
@@ -360,7 +498,7 @@ _DECISIONS: Final[dict[str, Any]] = {
 }
 
 
-def router(workbench: Workbench, engine: Engine) -> APIRouter:
+def router(workbench: Workbench, distribution: Distribution, engine: Engine) -> APIRouter:
     """The routes of annotation."""
     routes = APIRouter()
     signer = engine.signer
@@ -490,6 +628,7 @@ def router(workbench: Workbench, engine: Engine) -> APIRouter:
         return _recommendations(figure, found, ())
 
     _more(routes, workbench, signer)
+    _distributing(routes, distribution, signer)
 
     @routes.post("/internal/republish", include_in_schema=False, summary="Send current state again")
     async def again(caller: CallerDep, body: Republish) -> Republished:
@@ -631,6 +770,96 @@ def _more(routes: APIRouter, workbench: Workbench, signer: Signer) -> None:
         return PageOf(items=[_comment(said) for said in page.items], next=page.next)
 
 
+def _distributing(routes: APIRouter, distribution: Distribution, signer: Signer) -> None:
+    """Plans, the pool, the project."""
+
+    @routes.post("/api/v1/assignments/plan", tags=["assignments"], summary="Preview or apply a plan of who gets what")
+    async def distribute(caller: CallerDep, body: PlanBody) -> PlanView:
+        """The same order plans the same, so one that was broken off is sent again. Administrators only."""
+        order = Order(
+            tuple(Pair(pair.annotator, pair.reviewer) for pair in body.team),
+            body.together,
+            body.overlap,
+            body.overlap_share,
+            body.hidden_share,
+        )
+        done = await distribution.distribute(caller, body.choice(), order, after=body.cursor, apply=body.apply)
+        return _plan(done, applied=body.apply)
+
+    @routes.post("/api/v1/assignments/pool", tags=["assignments"], summary="Let annotators pull figures")
+    async def offer(caller: CallerDep, body: PoolBody) -> PoolView:
+        """Within a priority, what the recommender is least sure of comes first. Figures that are in the pool get the
+        new priority. Administrators only."""
+        order = Order((), "figure", body.overlap, body.overlap_share, body.hidden_share)
+        done = await distribution.offer(caller, body.choice(), order, priority=body.priority, after=body.cursor)
+        return PoolView(figures=done.figures, next=done.next)
+
+    @routes.post(
+        "/api/v1/assignments/next",
+        tags=["assignments"],
+        summary="Get the next figure to tag",
+        response_model=AssignmentView,
+        responses={200: {"headers": Answer}, 204: {"description": "There is nothing to do"}},
+    )
+    async def pull(caller: CallerDep) -> Response:
+        """What was returned to you, then what you have open, then, for members of the project, one from the pool. A
+        pulled figure that is not begun within two hours goes back."""
+        sheet = await distribution.next(caller)
+        return _answer(sheet, signer) if sheet else Response(status_code=204)
+
+    @routes.get("/api/v1/projects/{id}", tags=["projects"], summary="Show a project")
+    async def project(caller: CallerDep, id: IdPath) -> ProjectView:
+        """There is one, `default`."""
+        found = await distribution.read_project(caller, id)
+        return _project(found, await distribution.guidelines(caller, id))
+
+    @routes.put("/api/v1/projects/{id}", tags=["projects"], summary="Change a project")
+    async def change(caller: CallerDep, id: IdPath, body: ProjectBody, version: IfMatch) -> ProjectView:
+        """With If-Match, a change of an older version is refused. Administrators only."""
+        members = [Member(annotator=pair.annotator, reviewer=pair.reviewer) for pair in body.members]
+        changed = await distribution.change_project(caller, id, members, version=version)
+        return _project(changed, await distribution.guidelines(caller, id))
+
+    @routes.get("/api/v1/projects/{id}/guidelines", tags=["projects"], summary="Show the guidelines")
+    async def guidelines(
+        caller: CallerDep,
+        id: IdPath,
+        number: Annotated[int | None, Query(ge=1, le=10**9, description="A version; the newest without it")] = None,
+    ) -> GuidelinesView:
+        """In Markdown. History entries name the version that was in force."""
+        return _guidelines(await distribution.guidelines(caller, id, number))
+
+    @routes.put("/api/v1/projects/{id}/guidelines", tags=["projects"], summary="Write new guidelines")
+    async def write(caller: CallerDep, id: IdPath, body: GuidelinesBody) -> GuidelinesView:
+        """A new version; older ones stay. Administrators only."""
+        return _guidelines(await distribution.write_guidelines(caller, id, body.text, version=body.number))
+
+
+def _plan(done: Distributed, *, applied: bool) -> PlanView:
+    people = [
+        ShareView(
+            annotator=share.pair.annotator, reviewer=share.pair.reviewer, figures=share.figures, hidden=share.hidden
+        )
+        for share in done.shares
+    ]
+    return PlanView(figures=done.figures, people=people, applied=applied, next=done.next)
+
+
+def _project(found: Project, guidelines: Guidelines | None) -> ProjectView:
+    return ProjectView(
+        id=found.id,
+        version=found.version,
+        members=[PairBody(annotator=one.annotator, reviewer=one.reviewer) for one in found.members],
+        guidelines=guidelines.number if guidelines else 0,
+    )
+
+
+def _guidelines(found: Guidelines | None) -> GuidelinesView:
+    if found is None:
+        return GuidelinesView(number=0, text="", author=None, at=None)
+    return GuidelinesView(number=found.number, text=found.text, author=found.author, at=found.at)
+
+
 def _made(done: Assigned) -> AssignmentsMade:
     return AssignmentsMade(
         created=len(done.created),
@@ -651,7 +880,11 @@ def _answer(sheet: Sheet, signer: Signer) -> Response:
 
 def _view(sheet: Sheet, signer: Signer) -> AssignmentView:
     assignment, judged = sheet.assignment, sheet.assignment.judged
-    recommendations = _recommendations(sheet.figure, sheet.recommendations, assignment.decisions)
+    recommendations = (
+        RecommendationsView(state="none_found", reason="Hidden for this figure, to measure what they do.", hidden=True)
+        if assignment.hidden
+        else _recommendations(sheet.figure, sheet.recommendations, assignment.decisions)
+    )
     return AssignmentView(
         id=assignment.id,
         version=assignment.version,
@@ -759,6 +992,7 @@ def _history(entry: Entry) -> HistoryView:
         state=entry.state,
         no_tag_applies=entry.no_tag_applies,
         comment=entry.comment,
+        guidelines=entry.guidelines,
         decisions=[_decision(decided) for decided in entry.decisions],
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.annotation.model import Assignment, Comment, Figure, HistoryEntry, Recommendations, Review
+from services.annotation.model import Assignment, Comment, Figure, HistoryEntry, Recommendations, Review, Waiting
 from shared.bus.port import Subscription
 from shared.documents.port import Collection, Documents
 from shared.events.envelope import Event
@@ -22,6 +22,7 @@ class Projections:
         self._assignments: Collection[Assignment] = documents.collection(Assignment)
         self._history: Collection[HistoryEntry] = documents.collection(HistoryEntry)
         self._comments: Collection[Comment] = documents.collection(Comment)
+        self._waiting: Collection[Waiting] = documents.collection(Waiting)
         self._reviews: Collection[Review] = documents.collection(Review)
 
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -46,6 +47,7 @@ class Projections:
         for event in events:
             await self._figures.erase(event.figure)
             await self._recommendations.erase(event.figure)
+            await self._waiting.erase(event.figure)
             await _erase_all(self._assignments, event.figure)
             await _erase_all(self._history, event.figure)
             await _erase_all(self._comments, event.figure)

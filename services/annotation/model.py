@@ -138,6 +138,7 @@ class Entry(Part):
     no_tag_applies: bool = False
     decisions: tuple[Decided, ...] = ()
     comment: str = ""
+    guidelines: int | None = None  # the version in force, where it decided something
 
 
 class Assignment(Document):
@@ -145,7 +146,8 @@ class Assignment(Document):
 
     `recent` holds the newest history entries until a later write has filed them (see `workbench`), so that saving a
     decision is one write. `unrecorded` says that the figure's review does not have the verdict yet; `review_begun`
-    that the reviewer looks at what was submitted; `flagged` that there is a `concern`.
+    that the reviewer looks at what was submitted; `flagged` that there is a `concern`; `hidden` that its annotator sees
+    no recommendations. One that was pulled goes back at `leased_until` (seconds since 1970) unless it was begun.
     """
 
     collection: ClassVar[str] = "annotation.assignments"
@@ -156,6 +158,8 @@ class Assignment(Document):
         Index("by_annotator", ("project", "annotator", "state", "created_at", "article")),
         Index("by_reviewer", ("project", "reviewer", "state", "created_at", "article")),
         Index("by_unrecorded", ("unrecorded",)),
+        Index("by_article", ("project", "article")),
+        Index("by_lease", ("project", "leased_until")),
         Index("by_flagged", ("project", "flagged", "created_at", "article")),
     )
 
@@ -172,6 +176,8 @@ class Assignment(Document):
     review_begun: bool = False
     concern: Concern | None = None
     flagged: bool = False
+    hidden: bool = False
+    leased_until: float | None = None
     undo: tuple[Step, ...] = ()
     redo: tuple[Step, ...] = ()
     recent: tuple[Entry, ...] = ()
@@ -211,6 +217,57 @@ class Assignment(Document):
             comment=comment,
         )
         return self.changed(recent=(*self.recent, entry), updated_at=at)
+
+
+class Waiting(Document):
+    """A figure (`id`) that annotators may pull: the highest priority first, then what the recommender is least sure of.
+
+    `claiming` is who is about to get it: broken off there, whoever asks next, or the next start, goes on.
+    """
+
+    collection: ClassVar[str] = "annotation.waiting"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index("by_next", ("project", "open", "priority", "uncertainty")),
+        Index("by_claiming", ("project", "claiming")),
+    )
+
+    project: str
+    article: str
+    priority: int
+    uncertainty: float
+    wanted: int
+    hidden: bool
+    taken: tuple[str, ...] = ()
+    open: bool = True
+    claiming: str | None = None
+
+
+class Member(Part):
+    """An annotator of a project who may pull figures, and who reviews their work."""
+
+    annotator: str
+    reviewer: str
+
+
+class Project(Document):
+    """What is set of a project; none is stored until something is."""
+
+    collection: ClassVar[str] = "annotation.projects"
+
+    members: tuple[Member, ...] = ()
+
+
+class Guidelines(Document):
+    """One version of a project's guidelines, in Markdown. Its id is computed, so that a number is given once."""
+
+    collection: ClassVar[str] = "annotation.guidelines"
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_project", ("project", "number")),)
+
+    project: str
+    number: int
+    text: str
+    author: str
+    at: datetime
 
 
 class HistoryEntry(Document):
@@ -288,4 +345,14 @@ class Review(Document):
 
 
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (Figure, Recommendations, Assignment, HistoryEntry, Comment, Review)
+MODELS: tuple[type[Document], ...] = (
+    Figure,
+    Recommendations,
+    Waiting,
+    Assignment,
+    HistoryEntry,
+    Comment,
+    Review,
+    Project,
+    Guidelines,
+)

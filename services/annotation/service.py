@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from services.annotation.api import router
 from services.annotation.consumers import Projections
+from services.annotation.distribution import Distribution
 from services.annotation.model import MODELS
 from services.annotation.workbench import Workbench
 from shared import kept
@@ -40,7 +41,7 @@ class AnnotationService:
 def build(engine: Engine) -> AnnotationService:
     """The service over these engines."""
     workbench = Workbench(engine.documents)
-    routes = router(workbench, engine)
+    routes = router(workbench, Distribution(engine.documents, workbench), engine)
     routes.include_router(kept.router(engine.documents, MODELS))
     app = door(
         "annotation",

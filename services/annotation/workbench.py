@@ -12,7 +12,8 @@ A write is atomic for one document with its events. Two things span documents, b
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
 
 from services.annotation import exits, reviewing, tagging
 from services.annotation.model import (
@@ -22,6 +23,7 @@ from services.annotation.model import (
     Decided,
     Entry,
     Figure,
+    Guidelines,
     HistoryEntry,
     Recommendations,
     Review,
@@ -31,14 +33,18 @@ from shared.access import DEFAULT_PROJECT, Action, Caller, Relation
 from shared.clock import new_id, now
 from shared.documents.port import Change, Collection, Documents, In, Page, Range
 from shared.errors import Conflict, Duplicate, Erased, Forbidden, Invalid, NotFound, TooLarge
+from shared.events.envelope import Event
 from shared.events.recommendation import Recommendation
 from shared.events.review import Verdict
+
+Changed: TypeAlias = tuple[Assignment, Sequence[Event]]
 
 RECENT: Final = 8
 ASSIGNED_AT_ONCE: Final = 5_000
 MAX_SHOWN_BYTES: Final = 64_000
 MAX_COMMENTS: Final = 500  # of one assignment
 _PAGE: Final = 500
+_OF_PROJECT: Final = {"project": DEFAULT_PROJECT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Workbench:
         self._recommendations: Collection[Recommendations] = documents.collection(Recommendations)
         self._assignments: Collection[Assignment] = documents.collection(Assignment)
         self._history: Collection[HistoryEntry] = documents.collection(HistoryEntry)
+        self._guidelines: Collection[Guidelines] = documents.collection(Guidelines)
         self._comments: Collection[Comment] = documents.collection(Comment)
         self._reviews: Collection[Review] = documents.collection(Review)
 
@@ -126,10 +133,14 @@ class Workbench:
     ) -> Sheet:
         """Saves a decision. Raises Conflict (stale, or closed), Forbidden, Invalid, NotFound, Erased."""
         seen = await self.sheet_of(await self._allowed(caller, "decision.write", id))
+        guidelines = next(iter((await self._guidelines.find(_OF_PROJECT, sort=("-number",), limit=1)).items), None)
+        number = guidelines.number if guidelines else None
         recommended = _recommended(seen, command) if isinstance(command, tagging.Accept | tagging.Reject) else None
         at = now()
         written = await self._write(
-            seen.assignment, lambda current: tagging.decide(current, command, recommended, at), version=version
+            seen.assignment,
+            lambda current: _under(number, current, tagging.decide(current, command, recommended, at)),
+            version=version,
         )
         return replace(seen, assignment=written)
 
@@ -299,6 +310,11 @@ class Workbench:
         if not caller.may("figure.read"):
             for assignment in (await self._assignments.find({"figure": figure}, limit=1000)).items:
                 related |= assignment.relations(caller.person)
+                if assignment.hidden and assignment.annotator == caller.person:
+                    raise Forbidden(
+                        "Recommendations are hidden for this figure, to measure what they do.",
+                        remedy="Tag it by the concept search.",
+                    )
         _allow(caller, "figure.read", frozenset(related), found.project)
         return found, next(iter(await self._recommendations.get_many([figure])), None)
 
@@ -374,7 +390,7 @@ class Workbench:
             page = await self._figures.find(where, after=after, limit=_PAGE)
             figures = page.items
             if unassigned_only:
-                taken = await self._taken([figure.id for figure in figures])
+                taken = await self.taken([figure.id for figure in figures])
                 figures = [figure for figure in figures if figure.id not in taken]
             done = await self._assign(caller, figures, annotator, reviewer)
             created += done.created
@@ -383,7 +399,7 @@ class Workbench:
             if after is None or len(created) >= ASSIGNED_AT_ONCE:
                 return Assigned(created, existing, more=after is not None)
 
-    async def _taken(self, figures: Sequence[str]) -> set[str]:
+    async def taken(self, figures: Sequence[str]) -> set[str]:
         taken: set[str] = set()
         after = None
         while figures:
@@ -396,24 +412,22 @@ class Workbench:
 
     async def _assign(self, caller: Caller, figures: Sequence[Figure], annotator: str, reviewer: str) -> Assigned:
         at = now()
-        new = [
-            Assignment(
-                id=new_id(),
-                project=figure.project,
-                figure=figure.id,
-                article=figure.article.id,
-                annotator=annotator,
-                reviewer=reviewer,
-                created_at=at,
-                updated_at=at,
-            ).noted("assign", caller.person, at)
-            for figure in figures
-        ]
+        return await self.insert(
+            caller,
+            [new_assignment(figure, annotator, reviewer, at).noted("assign", caller.person, at) for figure in figures],
+        )
+
+    async def insert(self, caller: Caller, new: Sequence[Assignment]) -> Assigned:
+        """Inserts those that are not there; what was released is given to its annotator again."""
         outcomes = await self._assignments.insert_many(new)
         created = [outcome for outcome in outcomes if isinstance(outcome, Assignment)]
-        holders = [outcome.holder for outcome in outcomes if isinstance(outcome, Duplicate) and outcome.holder]
-        released = [held for held in await self._assignments.get_many(holders) if held.state == "released"]
-        created += [await self._assign_again(caller, held, reviewer) for held in released]
+        reviewers = {
+            outcome.holder: wanted.reviewer
+            for outcome, wanted in zip(outcomes, new, strict=True)
+            if isinstance(outcome, Duplicate) and outcome.holder
+        }
+        released = [held for held in await self._assignments.get_many(list(reviewers)) if held.state == "released"]
+        created += [await self._assign_again(caller, held, reviewers[held.id]) for held in released]
         # A figure erased meanwhile: its erasure may have looked for assignments before these were there.
         alive = {figure.id for figure in await self._figures.get_many([one.figure for one in created])}
         for assignment in created:
@@ -421,7 +435,7 @@ class Workbench:
                 await self._assignments.erase(assignment.id)
         return Assigned(
             [assignment for assignment in created if assignment.figure in alive],
-            existing=sum(not isinstance(outcome, Erased) for outcome in outcomes) - len(created),
+            existing=sum(isinstance(outcome, Duplicate) for outcome in outcomes) - len(released),
             more=False,
         )
 
@@ -444,7 +458,8 @@ class Workbench:
             changed, events = change(current)
             if changed == current:
                 return current, events
-            return changed.changed(recent=tuple(e for e in changed.recent if e.number not in filed)), events
+            kept = tuple(entry for entry in changed.recent if entry.number not in filed)
+            return changed.changed(recent=kept, leased_until=None), events
 
         try:
             return await self._assignments.update(seen.id, with_history, version=version)
@@ -503,6 +518,12 @@ class Workbench:
 def _recommended(seen: Sheet, command: tagging.Accept | tagging.Reject) -> Recommendation:
     """What the caller says was shown; else the recommendation of that id in the current set; else the content that an
     earlier decision kept. Raises NotFound."""
+    if seen.assignment.hidden:
+        raise Invalid(
+            "Recommendations are hidden for this figure.",
+            field="recommendation",
+            remedy="Add what you see from the concept search: that measures what recommendations do.",
+        )
     if command.shown is not None:
         return _shown(command.shown, command.recommendation)
     for item in seen.recommendations.items if seen.recommendations else ():
@@ -530,6 +551,29 @@ def _shown(shown: Recommendation, id: str) -> Recommendation:
     if len(shown.model_dump_json()) > MAX_SHOWN_BYTES:
         raise TooLarge(f"`shown` has more than {MAX_SHOWN_BYTES:,} bytes.", field="shown", remedy="Leave out spans.")
     return shown
+
+
+def new_assignment(figure: Figure, annotator: str, reviewer: str, at: datetime) -> Assignment:
+    """An assignment that is not stored yet."""
+    return Assignment(
+        id=new_id(),
+        project=figure.project,
+        figure=figure.id,
+        article=figure.article.id,
+        annotator=annotator,
+        reviewer=reviewer,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _under(guidelines: int | None, current: Assignment, done: Changed) -> Changed:
+    """The change with the version of the guidelines that were in force."""
+    changed, events = done
+    if guidelines is None or changed is current:
+        return done
+    *before, entry = changed.recent
+    return changed.changed(recent=(*before, entry.model_copy(update={"guidelines": guidelines}))), events
 
 
 def _no_review(assignment: Assignment) -> Review:

@@ -1,0 +1,246 @@
+"""Plans, the pool that annotators pull from, the project: through the door of annotation on the embedded engines."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.annotation.consumers import Projections
+from services.annotation.distribution import LEASE_SECONDS, Distribution
+from services.annotation.model import MODELS, Assignment, Member, Waiting
+from services.annotation.workbench import Workbench
+from shared.access import Caller
+from shared.errors import Unavailable
+from tests.integration.test_annotation import (
+    ACCEPT,
+    ADA,
+    ADD,
+    ADMINISTRATOR,
+    EVE,
+    GRACE,
+    World,
+    _Before,
+    _death,
+    deleted,
+    person,
+    recommended,
+    running,
+    uploaded,
+)
+
+BOB = person("bob", "annotator")
+TEAM = [{"annotator": "ada", "reviewer": "grace"}, {"annotator": "bob", "reviewer": "grace"}]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running(tmp_path) as world:
+        yield world
+
+
+async def figures(world: World, count: int) -> None:
+    await Projections(world.engine.documents).uploaded(
+        [uploaded(f"f{number}", article=f"a{number // 3}") for number in range(count)]
+    )
+
+
+async def planned(world: World, **body: Any) -> dict[str, Any]:
+    order = {"all_unassigned": True, "team": TEAM, "hidden_share": 0, **body}
+    answer = await world.send(ADMINISTRATOR, "POST", "/api/v1/assignments/plan", order)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def pooled(world: World, **body: Any) -> None:
+    answer = await world.send(ADMINISTRATOR, "PUT", "/api/v1/projects/default", {"members": TEAM})
+    assert answer.status_code == 200, answer.text
+    order = {"all_unassigned": True, "hidden_share": 0, **body}
+    answer = await world.send(ADMINISTRATOR, "POST", "/api/v1/assignments/pool", order)
+    assert answer.status_code == 200, answer.text
+
+
+async def pull(world: World, who: Caller) -> dict[str, Any] | None:
+    answer = await world.send(who, "POST", "/api/v1/assignments/next")
+    assert answer.status_code in (200, 204), answer.text
+    return dict(answer.json()) if answer.content else None
+
+
+async def pulled(world: World, who: Caller) -> str:
+    sheet = await pull(world, who)
+    assert sheet is not None
+    return str(sheet["figure"]["id"])
+
+
+async def made(world: World) -> list[Assignment]:
+    return (await world.engine.documents.collection(Assignment).find(limit=1000)).items
+
+
+async def test_a_preview_counts_what_applying_then_does(world: World) -> None:
+    await figures(world, 30)
+    preview = await planned(world, overlap_share=0.3, hidden_share=0.2)
+    assert await made(world) == []
+    applied = await planned(world, overlap_share=0.3, hidden_share=0.2, apply=True)
+    assert preview == applied | {"applied": False}
+    counts = Counter(one.annotator for one in await made(world))
+    assert {one["annotator"]: one["figures"] for one in applied["people"]} == counts
+    assert sum(one["hidden"] for one in applied["people"]) == sum(one.hidden for one in await made(world)) > 0
+    assert (await planned(world, apply=True))["figures"] == 0
+
+
+async def test_a_paper_stays_with_who_has_some_of_it(world: World) -> None:
+    await figures(world, 21)
+    await world.assigned("f4", annotator="bob")
+    await planned(world, together="article", apply=True)
+    people = {(one.article, one.annotator) for one in await made(world)}
+    assert len(people) == 7
+    assert ("a1", "bob") in people
+
+
+async def test_hidden_recommendations_are_nowhere_to_be_seen(world: World) -> None:
+    await world.told(uploaded(), recommended())
+    await planned(world, hidden_share=1, apply=True)
+    (assignment,) = await made(world)
+    seen = (await world.send(ADA, "GET", f"/api/v1/assignments/{assignment.id}")).json()
+    assert (seen["recommendations"]["hidden"], seen["recommendations"]["items"]) == (True, [])
+    assert (await world.send(ADA, "GET", "/api/v1/figures/f1/recommendations")).status_code == 403
+    assert (await world.decide(assignment.id, ACCEPT)).status_code == 422
+    await world.decided(assignment.id, ADD)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"team": []},
+        {"team": [{"annotator": "ada", "reviewer": "ada"}]},
+        {"team": [TEAM[0], TEAM[0]]},
+        {"overlap": 3, "overlap_share": 0.5},
+        {"hidden_share": 1.5},
+        {"article": "a1"},
+        {"cursor": "nonsense"},
+    ],
+)
+async def test_contradictory_orders_are_refused(world: World, body: dict[str, Any]) -> None:
+    await figures(world, 3)
+    order = {"all_unassigned": True, "team": TEAM, "apply": True, **body}
+    assert (await world.send(ADMINISTRATOR, "POST", "/api/v1/assignments/plan", order)).status_code == 422
+    assert await made(world) == []
+
+
+async def test_next_is_what_was_returned_then_what_is_open_then_what_is_least_certain(world: World) -> None:
+    await world.told(uploaded("sure"), uploaded("unsure"), uploaded("urgent"), recommended("unsure"))
+    await pooled(world)
+    await pooled(world, all_unassigned=None, figures=["urgent"], priority=9)
+    assert await pulled(world, ADA) == "urgent"
+    assert await pulled(world, ADA) == "urgent"
+    sheet = await pull(world, ADA)
+    assert sheet is not None
+    await world.submit(sheet["id"], no_tag_applies=True)
+    assert await pulled(world, ADA) == "unsure"
+    await world.review(sheet["id"], "returned", "The eye.")
+    assert await pulled(world, ADA) == "urgent"
+    assert await pulled(world, BOB) == "sure"
+    assert await pull(world, EVE) is None  # no member
+    assert (await world.send(GRACE, "POST", "/api/v1/assignments/next")).status_code == 403
+
+
+async def test_of_people_who_pull_at_once_nobody_gets_the_same(world: World) -> None:
+    await figures(world, 12)
+    people = [person(f"p{number}", "annotator") for number in range(10)]
+    members = [{"annotator": one.person, "reviewer": "grace"} for one in people]
+    await pooled(world, overlap=2, overlap_share=0)
+    await world.send(ADMINISTRATOR, "PUT", "/api/v1/projects/default", {"members": members})
+    got = await asyncio.gather(*(pulled(world, one) for one in people))
+    assert len(set(got)) == 10
+
+
+async def test_overlapping_figures_go_to_as_many_people_as_wanted(world: World) -> None:
+    await figures(world, 1)
+    await pooled(world, overlap=2, overlap_share=1)
+    assert (await pulled(world, ADA), await pulled(world, BOB)) == ("f0", "f0")
+    (waiting,) = (await world.engine.documents.collection(Waiting).find()).items
+    assert (waiting.open, waiting.taken, waiting.claiming) == (False, ("ada", "bob"), None)
+
+
+async def test_a_pulled_figure_that_is_not_begun_goes_back(world: World) -> None:
+    await figures(world, 1)
+    await pooled(world)
+    sheet = await pull(world, ADA)
+    assert sheet is not None
+    assert await pull(world, BOB) is None
+    assignments = world.engine.documents.collection(Assignment)
+
+    async def late(id: str) -> None:
+        await assignments.update(
+            id,
+            lambda one: (one.changed(leased_until=one.leased_until and one.leased_until - LEASE_SECONDS - 1), []),
+        )
+
+    await late(sheet["id"])
+    assert await pulled(world, BOB) == "f0"
+    assert (await assignments.get(sheet["id"])).state == "released"
+    mine = await pull(world, BOB)
+    assert mine is not None
+    answer = await world.send(BOB, "POST", f"/api/v1/assignments/{mine['id']}/decisions", ADD)
+    assert answer.status_code == 200
+    await late(mine["id"])
+    assert await pull(world, ADA) is None  # it was begun
+
+
+async def test_a_claim_broken_off_is_completed_by_asking_again(world: World) -> None:
+    await figures(world, 2)
+    await pooled(world)
+    workbench = Workbench(world.engine.documents)
+    dying = Distribution(world.engine.documents, workbench)
+    workbench._assignments = _Before(workbench._assignments, "insert_many", _death)
+    with pytest.raises(Unavailable):
+        await dying.next(ADA)
+    (claimed,) = (
+        await world.engine.documents.collection(Waiting).find({"project": "default", "claiming": "ada"})
+    ).items
+    assert await pulled(world, BOB) != claimed.id
+    assert await pulled(world, ADA) == claimed.id
+    assert len(await made(world)) == 2
+
+
+async def test_an_erased_figure_is_not_pulled(world: World) -> None:
+    await figures(world, 1)
+    await pooled(world)
+    await world.told(deleted("f0"))
+    assert await pull(world, ADA) is None
+    for model in MODELS[:-2]:
+        assert await world.engine.documents.collection(model).count({}) == 0, model.collection
+
+
+async def test_guidelines_have_versions_that_decisions_name(world: World) -> None:
+    path = "/api/v1/projects/default/guidelines"
+    assert (await world.send(ADA, "GET", path)).json()["number"] == 0
+    assert (await world.send(ADA, "PUT", path, {"text": "Mine."})).status_code == 403
+    for number, text in ((1, "# Shown"), (2, "# Mentioned"), (2, "# Mentioned")):
+        assert (await world.send(ADMINISTRATOR, "PUT", path, {"text": text})).json()["number"] == number
+    stale = await world.send(ADMINISTRATOR, "PUT", path, {"text": "Other.", "number": 1})
+    assert (stale.status_code, stale.json()["difference"]) == (409, {"number": {"yours": 1, "theirs": 2}})
+    assert (await world.send(ADA, "GET", f"{path}?number=1")).json()["text"] == "# Shown"
+    await figures(world, 1)
+    id = await world.assigned("f0")
+    await world.decided(id, ADD)
+    history = (await world.send(ADA, "GET", f"/api/v1/assignments/{id}/history")).json()["items"]
+    assert [entry["guidelines"] for entry in history] == [None, 2]
+
+
+async def test_a_project_is_changed_by_who_saw_its_version(world: World) -> None:
+    path = "/api/v1/projects/default"
+    assert (await world.send(ADA, "GET", path)).json() == {
+        "id": "default",
+        "version": 0,
+        "members": [],
+        "guidelines": 0,
+    }
+    changed = await world.send(ADMINISTRATOR, "PUT", path, {"members": TEAM}, If_Match='"0"')
+    assert changed.json()["version"] == 1
+    assert (await world.send(ADMINISTRATOR, "PUT", path, {"members": []}, If_Match='"0"')).status_code == 409
+    assert (await world.send(ADA, "PUT", path, {"members": []})).status_code == 403
+    assert (await world.send(ADMINISTRATOR, "GET", "/api/v1/projects/other")).status_code == 404
+    assert Member(annotator="ada", reviewer="grace").model_dump() == TEAM[0]
