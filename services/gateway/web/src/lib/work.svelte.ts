@@ -1,5 +1,5 @@
 /** What waits for somebody: the next assignments, fetched before they are wanted. */
-import { address, get } from '../api/client'
+import { address, call, get } from '../api/client'
 import type { Assignment, AssignmentPage, AssignmentSummary, State } from '../api/types'
 import { signedIn } from './session.svelte'
 
@@ -12,6 +12,12 @@ const AHEAD = 20
 
 export const list = (relation: Relation, state: State, cursor: string | null = null, limit = 50): Promise<AssignmentPage> =>
   signedIn(() => get<AssignmentPage>(address('/api/v1/assignments', { relation, state, cursor, limit })))
+
+/** One from the project's pool, for who has nothing left; null: the pool is empty, or not for them. */
+export async function pulled(): Promise<string | null> {
+  const answer = await signedIn(() => call<Assignment | undefined>('POST', '/api/v1/assignments/next'))
+  return answer.body?.id ?? null
+}
 
 class Ahead {
   #queue: AssignmentSummary[] = []
