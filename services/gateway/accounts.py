@@ -56,6 +56,15 @@ class Accounts:
         found = (await self._accounts.find({"name_key": folded(name)}, limit=1)).items
         return found[0] if found else None
 
+    async def of_subject(self, issuer: str, subject: str) -> Account | None:
+        """Whom an OpenID Connect provider calls so."""
+        found = (await self._accounts.find({"issuer": issuer, "subject": subject}, limit=1)).items
+        return found[0] if found else None
+
+    async def join(self, name: str, issuer: str, subject: str, roles: Sequence[Role]) -> Account:
+        """An account for whom an OpenID Connect provider calls so. Raises Invalid, Duplicate."""
+        return await self._insert(_new(clean(name), roles).changed(issuer=issuer, subject=subject))
+
     async def create(self, name: str, password: str, roles: Sequence[Role]) -> Account:
         """With a password. Raises Invalid, Duplicate."""
         shown = clean(name)
