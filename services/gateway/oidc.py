@@ -111,6 +111,10 @@ class OpenIdConnect:
     def name(self) -> str:
         return self._terms.name
 
+    @property
+    def issuer(self) -> str:
+        return self._terms.issuer
+
     async def begin(self, callback: str, page: str) -> tuple[str, str]:
         """The address at the provider, and the attempt for the browser's cookie. Raises Unavailable."""
         # RFC 7636, 4.1: a verifier of 43 to 128 characters.

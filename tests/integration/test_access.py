@@ -42,7 +42,8 @@ class Row(NamedTuple):
 
 # Doors that ask nobody: a grant or a link in the request is the permission, or one signs in here.
 OPEN: Final = frozenset({
-    "POST /api/v1/session", "POST /api/v1/join", "POST /api/v1/join/link", "GET /api/v1/files/{grant}",
+    "POST /api/v1/session", "GET /api/v1/session/methods", "GET /api/v1/session/oidc",
+    "GET /api/v1/session/oidc/callback", "POST /api/v1/join", "POST /api/v1/join/link", "GET /api/v1/files/{grant}",
     "GET /api/v1/views/{grant}", "GET /api/v1/views/{grant}/render", "GET /api/v1/views/{grant}/tiles/{zoom}/{tile}",
 })  # fmt: skip
 # Anybody who is signed in, whatever the roles: of oneself, or nobody's secret.

@@ -39,7 +39,7 @@ def public_door(
     record = Audit(engine.documents)
     app.include_router(identity.router(who))
     app.include_router(oidc_door.router(who, oidc))
-    app.include_router(accounts.router(who.accounts, record))
+    app.include_router(accounts.router(who.accounts, record, oidc.issuer if oidc else ""))
     app.include_router(keys.router(who.keys, record))
     app.include_router(audit.router(record, who.accounts))
     app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))

@@ -184,6 +184,22 @@ async def test_unknown_people_stay_out_where_none_are_created(engine: Engine, op
         assert sorted(await house.accounts()) == ["administrator"]
 
 
+async def test_administrator_connects_an_account_to_a_person_of_the_provider(engine: Engine, openid: OpenId) -> None:
+    async with opened(engine, openid, creates=False) as house, house.signed_in() as root, house.browser() as browser:
+        invited = (await root.post("/api/v1/invitations", json={"name": "A. L.", "roles": ["annotator"]})).json()
+        connected = await root.patch(f"/api/v1/accounts/{invited['person']}", json={"subject": "ada-1"})
+        assert (connected.json()["subject"], connected.json()["state"]) == ("ada-1", "active")
+        assert (await house.came_back(browser)).status_code == 303
+        assert (await browser.get("/api/v1/session")).json()["name"] == "A. L."
+        another = (await root.post("/api/v1/invitations", json={"name": "B", "roles": ["annotator"]})).json()
+        taken = await root.patch(f"/api/v1/accounts/{another['person']}", json={"subject": "ada-1"})
+        assert (taken.status_code, "connected to another account" in taken.text) == (409, True)
+        parted = await root.patch(f"/api/v1/accounts/{invited['person']}", json={"subject": ""})
+        assert parted.json()["subject"] is None
+        assert (await browser.get("/api/v1/session")).status_code == 401
+        assert (await house.came_back(browser)).status_code == 403
+
+
 async def test_two_gateways_share_one_sign_in_and_take_its_answer_once(engine: Engine, openid: OpenId) -> None:
     openid.reusable = True
     async with opened(engine, openid) as one, opened(engine, openid) as other, one.browser() as browser:
@@ -342,7 +358,7 @@ async def test_slow_discovery_ends_in_time(openid: OpenId) -> None:
         stop.set()
 
 
-async def test_provider_that_is_away_is_said_so_and_passwords_still_work(engine: Engine, openid: OpenId) -> None:
+async def test_passwords_still_work_while_the_provider_is_away(engine: Engine, openid: OpenId) -> None:
     away = replace(openid, issuer="http://127.0.0.1:9")
     async with opened(engine, away) as house, house.browser() as browser:
         answer = await browser.get(START)
@@ -362,11 +378,13 @@ async def test_without_a_provider_there_is_no_such_door(installation: Installati
         assert (await browser.get("/api/v1/session/methods")).json() == {"oidc": None}
         assert (await browser.get(START)).status_code == 404
         assert (await browser.get(CALLBACK)).status_code == 404
+    async with installation.signed_in() as root:
+        person = (await root.get("/api/v1/session")).json()["person"]
+        refused = await root.patch(f"/api/v1/accounts/{person}", json={"subject": "x"})
+        assert (refused.status_code, refused.json()["field"]) == (422, "subject")
 
 
-@pytest.mark.parametrize(
-    "page", ["https://evil.example", "//evil.example", "/\\evil.example", "work", "/nowhere", "/\t"]
-)
+@pytest.mark.parametrize("page", ["https://x.example", "//x.example", "/\\x.example", "work", "/nowhere", "/\t"])
 async def test_nobody_is_led_to_another_place(house: House, page: str) -> None:
     async with house.browser() as browser:
         assert (await browser.get(START, params={"page": page})).status_code == 422
