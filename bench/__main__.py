@@ -25,6 +25,7 @@ NAMES: Final = (
     "annotating",
     "large_vocabulary",
     "typeahead",
+    "workbench",
     "telemetry",
     "cold_start",
     "chain",

@@ -12,7 +12,7 @@ from bench.measure import Measurement, Report
 ROOT = Path(__file__).parents[3]
 
 
-SERVERS = ("chain", "scaling")  # those that need real ones
+SERVERS = ("chain", "scaling", "workbench")  # those that need real ones, or a browser
 
 
 @pytest.mark.servers

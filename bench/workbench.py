@@ -1,0 +1,178 @@
+"""The workbench in a real Chromium: a decision on screen, the next figure, the first visit.
+
+Goals: 50 ms from the key to the decision on screen, 150 ms to the next figure (fetched ahead), 1 s until a first visit
+can be worked with. Measured in the page: from the key's event to the frame in which the change is painted. The peer is
+the least that a browser does: an empty page on which a key turns one class.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from bench import measure
+from bench.legends import legends
+from bench.measure import Measurement, Report
+from bench.pictures import noisy
+from bench.server import Server
+from mitagger.client import AsyncClient
+from mitagger.client.errors import Missing
+
+ROUNDS: Final = 5
+FIGURES: Final = 12  # a round
+WORDS: Final = "four unrelated words to bench"
+PEER: Final = "an empty page"
+_NOTED: Final = """
+() => {
+  window.shown = []
+  addEventListener('keydown', (event) => { window.pressed = event.timeStamp }, true)
+  const painted = () => requestAnimationFrame(() => setTimeout(() => {
+    if (window.pressed) window.shown.push(performance.now() - window.pressed)
+    window.pressed = 0
+  }))
+  new MutationObserver((changes) => {
+    if (changes.some((change) => window.wanted(change))) painted()
+  }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] })
+}
+"""
+_DECIDED: Final = "() => { window.wanted = (change) => change.target.matches?.('li.accept, li.reject') }"
+_OPENED: Final = "() => { window.wanted = () => document.querySelector('[data-id].current') !== null }"
+_EMPTY: Final = "<!doctype html><title>peer</title><ul><li data-id=1>one</li></ul>"
+_TURN: Final = "() => addEventListener('keydown', () => document.querySelector('li').classList.toggle('accept'))"
+
+
+async def times(page: Page, count: int) -> list[float]:
+    """Milliseconds, once so many are there; and forgets them."""
+    await page.wait_for_function(f"() => window.shown.length >= {count}", timeout=20_000)
+    return list(await page.evaluate("() => window.shown.splice(0)"))
+
+
+async def decisions(page: Page) -> list[float]:
+    """Of the open figure: each recommendation accepted, from the key to the frame."""
+    await page.evaluate(_DECIDED)
+    found = []
+    for _ in range(min(6, await page.locator("[data-id].undecided").count())):
+        await page.keyboard.press("a")
+        found += (await times(page, 1))[:1]
+        await page.wait_for_timeout(30)
+    return found
+
+
+async def opened(page: Page) -> float:
+    """The next figure, from the key until its recommendations are painted."""
+    await page.evaluate(_OPENED)
+    await page.wait_for_timeout(400)  # it is fetched ahead meanwhile
+    before = page.url
+    await page.keyboard.press("n")
+    await page.wait_for_url(lambda url: url != before)
+    return (await times(page, 1))[0]
+
+
+async def visit(browser: Browser, url: str, name: str, path: str) -> tuple[Page, float]:
+    """A page in a fresh browser, signed in, and the milliseconds until it can be worked with."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    await context.request.post(f"{url}/api/v1/session", data={"name": name, "password": WORDS})
+    page = await context.new_page()
+    await page.goto(url + path, wait_until="commit")
+    await page.wait_for_selector("[data-id].current")
+    return page, float(
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => done(performance.now())))")
+    )
+
+
+async def empty(browser: Browser) -> list[float]:
+    page = await browser.new_page()
+    await page.set_content(_EMPTY)
+    await page.evaluate(_NOTED)
+    await page.evaluate("() => { window.wanted = () => true }")
+    await page.evaluate(_TURN)
+    found = []
+    for _ in range(20):
+        await page.keyboard.press("a")
+        found += (await times(page, 1))[:1]
+    await page.close()
+    return found
+
+
+async def bench(quick: bool) -> Report:
+    rounds, figures = (1, 3) if quick else (ROUNDS, FIGURES)
+    decided: list[list[float]] = []
+    followed: list[list[float]] = []
+    first: list[list[float]] = []
+    peers: list[list[float]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        async with Server(folder) as server, AsyncClient(server.url, key=server.key) as client:
+            reviewer = await client.create_account("reviewer", WORDS, ["reviewer"])
+            _, texts = legends()
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox", "--disable-gpu"]
+                )
+                for turn in range(rounds):
+                    person = await client.create_account(f"person {turn}", WORDS, ["annotator"])
+                    made = []
+                    for number in range(figures):
+                        path = folder / "one.png"
+                        noisy(1024, 3, seed=turn * figures + number).pngsave(str(path), compression=1)
+                        text = (
+                            f"{texts[(turn * figures + number) % len(texts)]} Case {turn}.{number}: MRI of the liver."
+                        )
+                        figure = await client.create_figure(path, collection="bench", label=f"F{number}", legend=text)
+                        made.append(figure.id)
+                    for id in made:
+                        await _ready(client, id)
+                    assigned = await client.assign(figures=made, annotator=person.person, reviewer=reviewer.person)
+                    page, took = await visit(browser, server.url, f"person {turn}", f"/figure/{assigned.items[0].id}")
+                    first.append([took])
+                    await page.evaluate(_NOTED)
+                    mine: list[float] = []
+                    steps: list[float] = []
+                    for _ in range(figures - 1):
+                        mine += await decisions(page)
+                        steps.append(await opened(page))
+                    decided.append(mine)
+                    followed.append(steps)
+                    await page.context.close()
+                    peers.append(await empty(browser))
+                await browser.close()
+    return Report(
+        title="The workbench in the browser",
+        how=f"{rounds} rounds of {figures} distinct 1024×1024 pictures with legends of {legends()[0]} in headless"
+        " Chromium on the machine that serves; each round by a person of its own in a fresh browser (nothing cached)."
+        " From the key's event to the painted frame.",
+        measurements=[
+            Measurement("a decision on screen, p95", "ms", _p95(decided), PEER, _p95(peers), most=50.0),
+            Measurement("the next figure, p95", "ms", _p95(followed), PEER, _p95(peers), most=150.0),
+            Measurement(
+                "first visit of a figure, until it can be worked with",
+                "ms",
+                [one[0] for one in first],
+                PEER,
+                _p95(peers),
+                most=1000.0,
+            ),
+        ],
+        limits="A frame of 16 ms, twice. The first visit fetches and runs 160 kB of script, and asks who is signed in"
+        " and for the figure, one after the other.",
+    )
+
+
+async def _ready(client: AsyncClient, figure: str) -> None:
+    while True:
+        try:
+            if (await client.recommendations(figure)).state != "pending":
+                return
+        except Missing:
+            await asyncio.sleep(0.05)
+
+
+def _p95(rounds: list[list[float]]) -> list[float]:
+    return [measure.percentile(one, 95) for one in rounds]
+
+
+if __name__ == "__main__":
+    measure.main(bench)
