@@ -82,8 +82,8 @@ lock: .venv/dev  ## pin what pyproject.toml allows
 	$(COMPILE) requirements/install.in -o requirements/install.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) --extra sample pyproject.toml -o requirements/run.txt
-	$(COMPILE) --extra distributed --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
-	$(COMPILE) --extra distributed --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
+	$(COMPILE) --extra distributed --extra oidc --extra telemetry --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra distributed --extra oidc --extra telemetry pyproject.toml -c requirements/dev.txt -o requirements/distributed.txt
 
 secrets:  ## random secrets for docker-compose.yml, in deploy/secrets/
 	deploy/secrets.sh

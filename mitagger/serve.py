@@ -25,6 +25,7 @@ import services.nlp.service
 import services.recommender.model
 import services.recommender.service
 from services.gateway.identity import SignIn
+from services.gateway.oidc import Terms
 from services.gateway.routes import SERVICES
 from services.recommender.choosing import chosen
 from services.recommender.learned import Thresholds
@@ -110,6 +111,7 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
                 upload_bytes=settings.upload_bytes,
                 local_key=key,
                 trusted_proxies=settings.trusted_proxies,
+                oidc=Terms.of(settings),
             )
             async with (
                 watched(settings, "all", engine),

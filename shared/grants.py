@@ -1,4 +1,5 @@
-"""Signed tokens of the internal hop and signed grants: JWTs (RFC 7519), HS256, of at most 60 s and 1 h.
+"""Signed tokens of the internal hop and signed grants: JWTs (RFC 7519), HS256, of at most 60 s and 1 h; and the
+attempt to sign in at another place, which waits in the browser for 10 min.
 
 A token says who asks (audience: one service); a grant says which file may be read, or which figure looked at in depth,
 so that these doors need to ask nobody. All expire; none carries a name.
@@ -18,6 +19,7 @@ from shared.errors import Unauthenticated
 
 TOKEN_SECONDS: Final = 60
 GRANT_SECONDS: Final = 3600
+ATTEMPT_SECONDS: Final = 600
 _ALGORITHMS: Final = ["HS256"]
 _ROLES: Final = frozenset(get_args(Role))
 
@@ -69,6 +71,14 @@ class Signer:
     def viewed(self, token: str) -> str:
         """The figure. Raises Unauthenticated unless the grant is whole and in time."""
         return str(self._check(token, "views")["sub"])
+
+    def attempt(self, claims: Mapping[str, str]) -> str:
+        """An attempt to sign in by a provider, for the browser that makes it, for ten minutes."""
+        return self._sign({"aud": "attempts", "sub": claims["state"], "attempt": dict(claims)}, ATTEMPT_SECONDS)
+
+    def attempted(self, token: str) -> dict[str, str]:
+        """Raises Unauthenticated unless the attempt is whole and in time."""
+        return {str(name): str(value) for name, value in self._check(token, "attempts")["attempt"].items()}
 
     def _lasting(self, claims: Mapping[str, str]) -> str:
         # Rounded to the half hour, so that a page shown again finds the same address in the browser's cache.

@@ -9,6 +9,7 @@ import secrets
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, field_validator
@@ -20,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from shared.access import Role
 from shared.errors import Invalid
 
 EMBEDDED: Final = "embedded"
@@ -122,6 +124,39 @@ class Settings(BaseSettings):
     bioportal_reports: Annotated[
         bool, Field(description="Consent to send legends of the kind `report` to BioPortal too.")
     ] = False
+    oidc: Annotated[
+        str,
+        Field(
+            description="Issuer of the OpenID Connect provider that people may sign in by, such as"
+            " https://login.example.org/realms/hospital; https, unless it is on this machine.",
+        ),
+    ] = ""
+    oidc_name: Annotated[
+        str, Field(min_length=1, max_length=60, description="What the sign-in page calls it: Sign in with …")
+    ] = "single sign-on"
+    oidc_client: Annotated[str, Field(max_length=255, description="Id of this client at the provider.")] = ""
+    oidc_secret_file: Annotated[Path | None, Field(description="File with the client's secret, in place of it.")] = None
+    oidc_secret: Annotated[
+        SecretStr | None, Field(description="The client's secret; none for a public client, which PKCE protects.")
+    ] = None
+    oidc_scopes: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]{1,100}$")], ...],
+        Field(max_length=50, description="Scopes to ask for beside `openid`, as a JSON list."),
+    ] = ("profile",)
+    oidc_roles_claim: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="Claim with groups or roles; a path has dots."),
+    ] = "groups"
+    oidc_roles: Annotated[
+        dict[str, tuple[Role, ...]],
+        Field(max_length=1000, description="Roles here by value of that claim, as JSON. Who gets none stays out."),
+    ] = {}
+    oidc_name_claim: Annotated[
+        str, Field(min_length=1, max_length=200, description="Claim with the name by which people are shown.")
+    ] = "name"
+    oidc_create: Annotated[
+        bool, Field(description="Whoever has a role by the table gets an account at the first sign-in.")
+    ] = True
     metrics: Annotated[
         str,
         Field(
@@ -139,6 +174,17 @@ class Settings(BaseSettings):
             if ip_network(proxy).prefixlen < 8:
                 raise ValueError(f"{proxy} is everybody, not a proxy")
         return proxies
+
+    @field_validator("oidc")
+    @classmethod
+    def _issuer(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        near = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if issuer and (parts.scheme != "https" and not (parts.scheme == "http" and near)):
+            raise ValueError("an issuer begins with https://")
+        if issuer and (not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("an issuer is an address without ? and #")
+        return issuer
 
     @classmethod
     def settings_customise_sources(
@@ -181,6 +227,10 @@ class Settings(BaseSettings):
     def key_for_search(self) -> str:
         """Meilisearch's key; empty without one. Raises Invalid."""
         return (_secret(self.search_key, self.search_key_file, "search_key_file") or b"").decode()
+
+    def secret_for_oidc(self) -> str:
+        """The secret of the OpenID Connect client; empty without one. Raises Invalid."""
+        return (_secret(self.oidc_secret, self.oidc_secret_file, "oidc_secret_file") or b"").decode()
 
 
 def _secret(given: SecretStr | None, file: Path | None, field: str) -> bytes | None:

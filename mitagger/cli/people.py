@@ -111,6 +111,22 @@ def enable(name: Name, server: Server = "", key: Key = "", data: Data = None) ->
     typer.echo(f"{name} is enabled.")
 
 
+@app.command()
+def connect(
+    name: Name,
+    subject: Annotated[str, typer.Argument(help="What the provider calls the person (claim `sub`); '' disconnects.")],
+    server: Server = "",
+    key: Key = "",
+    data: Data = None,
+) -> None:
+    """Let a person sign in by the OpenID Connect provider too.
+
+    Example: mitagger people connect Ada 8f2c1d7e-ada
+    """
+    _do(Target(server, key, data), name, lambda client, person: client.change_account(person, subject=subject))
+    typer.echo(f"{name} is connected." if subject else f"{name} is disconnected.")
+
+
 @app.command("sign-out")
 def sign_out(name: Name, server: Server = "", key: Key = "", data: Data = None) -> None:
     """End all sessions of a person.

@@ -110,9 +110,14 @@ class AsyncClient:
         return await self.send(calls.new_link(person, days))
 
     async def change_account(
-        self, person: str, *, roles: Sequence[m.Role] | None = None, disabled: bool | None = None
+        self,
+        person: str,
+        *,
+        roles: Sequence[m.Role] | None = None,
+        disabled: bool | None = None,
+        subject: str | None = None,
     ) -> m.Account:
-        changes = {"roles": None if roles is None else list(roles), "disabled": disabled}
+        changes = {"roles": None if roles is None else list(roles), "disabled": disabled, "subject": subject}
         return await self.send(calls.change_account(person, changes))
 
     async def delete_account(self, person: str) -> None:

@@ -53,6 +53,7 @@ class Account(Answer):
     roles: list[Role]
     created_at: datetime
     state: Literal["active", "invited", "disabled"] = "active"
+    subject: str | None = None
     link_expires_at: datetime | None = None
 
 

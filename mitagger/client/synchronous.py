@@ -107,9 +107,14 @@ class Client:
         return self.send(calls.new_link(person, days))
 
     def change_account(
-        self, person: str, *, roles: Sequence[m.Role] | None = None, disabled: bool | None = None
+        self,
+        person: str,
+        *,
+        roles: Sequence[m.Role] | None = None,
+        disabled: bool | None = None,
+        subject: str | None = None,
     ) -> m.Account:
-        changes = {"roles": None if roles is None else list(roles), "disabled": disabled}
+        changes = {"roles": None if roles is None else list(roles), "disabled": disabled, "subject": subject}
         return self.send(calls.change_account(person, changes))
 
     def delete_account(self, person: str) -> None:

@@ -2,6 +2,7 @@
 
 from services.gateway.identity import SignIn
 from services.gateway.model import MODELS
+from services.gateway.oidc import Terms
 from services.gateway.routes import ROUTES
 from services.gateway.service import Gateway, build
 from shared.engine import Engine
@@ -32,6 +33,7 @@ def run(settings: Settings) -> None:
             welcome=_say,
             apart=list(hops.values()),
             trusted_proxies=settings.trusted_proxies,
+            oidc=Terms.of(settings),
         )
 
     serve(settings, MODELS, wired)

@@ -56,6 +56,15 @@ class Accounts:
         found = (await self._accounts.find({"name_key": folded(name)}, limit=1)).items
         return found[0] if found else None
 
+    async def of_subject(self, issuer: str, subject: str) -> Account | None:
+        """Whom an OpenID Connect provider calls so."""
+        found = (await self._accounts.find({"issuer": issuer, "subject": subject}, limit=1)).items
+        return found[0] if found else None
+
+    async def join(self, name: str, issuer: str, subject: str, roles: Sequence[Role]) -> Account:
+        """An account for whom an OpenID Connect provider calls so. Raises Invalid, Duplicate."""
+        return await self._insert(_new(clean(name), roles).changed(issuer=issuer, subject=subject))
+
     async def create(self, name: str, password: str, roles: Sequence[Role]) -> Account:
         """With a password. Raises Invalid, Duplicate."""
         shown = clean(name)
@@ -128,8 +137,16 @@ class Accounts:
         """Signs out everywhere. Raises NotFound."""
         return await self._accounts.update(id, lambda account: (account.changed(epoch=account.epoch + 1), ()))
 
-    async def change(self, id: str, *, roles: Sequence[Role] | None = None, disabled: bool | None = None) -> Account:
-        """Raises NotFound, Conflict for the last administrator."""
+    async def change(
+        self,
+        id: str,
+        *,
+        roles: Sequence[Role] | None = None,
+        disabled: bool | None = None,
+        known_as: tuple[str, str] | None = None,
+    ) -> Account:
+        """`known_as`: issuer and subject of the person at the OpenID Connect provider; an empty subject: nobody there
+        any more. Raises NotFound, Duplicate for a subject of another account, Conflict for the last administrator."""
         wanted = None if roles is None else tuple(sorted(set(roles)))
 
         def change(account: Account) -> tuple[Account, tuple[()]]:
@@ -139,11 +156,22 @@ class Accounts:
             if disabled is not None and disabled != account.disabled:
                 # A link from before must not open what was closed.
                 changed = changed.changed(disabled=disabled, epoch=account.epoch + 1, link=None)
+            if known_as is not None:
+                issuer, subject = known_as if known_as[1] else (None, None)
+                if (issuer, subject) != (account.issuer, account.subject):
+                    # Whoever was signed in by the provider may be somebody else there now.
+                    changed = changed.changed(issuer=issuer, subject=subject, epoch=account.epoch + 1)
             return changed, ()
 
         if not change(await self._accounts.get(id))[0].administers:
             await self._uncount(id)
-        account = await self._accounts.update(id, change)
+        try:
+            account = await self._accounts.update(id, change)
+        except Duplicate as error:
+            raise Duplicate(
+                "This person of the provider is connected to another account.",
+                remedy="Disconnect that first.",
+            ) from error
         await self._count(account)
         return account
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.gateway.accounts import Accounts
 from services.gateway.keys import Keys
-from services.gateway.model import Account, Session
+from services.gateway.model import Account, Answered, Session
 from services.gateway.names import LONGEST_NAME, folded
 from services.gateway.passwords import Passwords
 from services.gateway.secret import fingerprint, new_secret
@@ -19,6 +19,8 @@ from shared.documents.port import Documents, Range
 from shared.errors import Duplicate, NotFound, Unauthenticated
 
 SESSION_TIME: Final = timedelta(hours=12)
+# Well over the time for which an attempt holds (shared/grants.py).
+ANSWERS_KEPT: Final = timedelta(hours=1)
 ADMINISTRATOR: Final = "administrator"
 LONGEST_AGENT: Final = 200
 # More are the work of a script; the oldest have long expired by then.
@@ -69,6 +71,7 @@ class Identity:
         self.accounts = Accounts(documents, self._passwords)
         self.keys = Keys(documents)
         self._sessions = documents.collection(Session)
+        self._answered = documents.collection(Answered)
         self._names = Throttle()
         self.addresses = Throttle(FREE_OF_AN_ADDRESS)
         self._local_key = local_key
@@ -85,10 +88,13 @@ class Identity:
         return SignIn(ADMINISTRATOR, password)
 
     async def sweep(self) -> None:
-        """Removes expired sessions."""
+        """Removes expired sessions, and what is known of used answers that nobody could send again."""
         while (page := await self._sessions.find({"expires_at": Range(lt=now().isoformat())}, limit=500)).items:
             for session in page.items:
                 await self._sessions.erase(session.id)
+        while (old := await self._answered.find({"at": Range(lt=(now() - ANSWERS_KEPT).isoformat())}, limit=500)).items:
+            for answer in old.items:
+                await self._answered.erase(answer.id)
 
     async def sign_in(self, name: str, password: str, *, address: str = "", agent: str = "") -> tuple[Person, str]:
         """The person and the secret of the new session. `address`: where the request comes from; `agent`: the browser

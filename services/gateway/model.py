@@ -26,7 +26,10 @@ class Account(Document):
     """A person who signs in. `id` is the pseudonym that all other services see."""
 
     collection: ClassVar[str] = "gateway.accounts"
-    indexes: ClassVar[tuple[Index, ...]] = (Index("by_name", ("name_key",), unique=True),)
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index("by_name", ("name_key",), unique=True),
+        Index("by_subject", ("issuer", "subject"), unique=True),
+    )
 
     name: str
     name_key: Annotated[str, Field(description="The name, folded: two names that look the same are one")]
@@ -36,6 +39,8 @@ class Account(Document):
     disabled: bool = False
     epoch: Annotated[int, Field(ge=0, description="Sessions of an earlier epoch are over")] = 0
     link: Link | None = None
+    issuer: Annotated[str | None, Field(description="The OpenID Connect provider that knows the person")] = None
+    subject: Annotated[str | None, Field(description="What it calls the person")] = None
 
     @property
     def caller(self) -> Caller:
@@ -45,7 +50,7 @@ class Account(Document):
     def state(self) -> AccountState:
         if self.disabled:
             return "disabled"
-        return "active" if self.password_hash else "invited"
+        return "active" if self.password_hash or self.subject else "invited"
 
     @property
     def administers(self) -> bool:
@@ -73,6 +78,15 @@ class Session(Document):
     epoch: Annotated[int, Field(ge=0, description="The account's when it began")] = 0
     created_at: datetime | None = None
     agent: Annotated[str, Field(description="The browser, as it calls itself; a claim, shown to its owner")] = ""
+
+
+class Answered(Document):
+    """An answer of the OpenID Connect provider that was used. `id` is the fingerprint of its state."""
+
+    collection: ClassVar[str] = "gateway.answered"
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_time", ("at",)),)
+
+    at: datetime
 
 
 class Key(Document):
@@ -118,4 +132,4 @@ class CollectionTime(Document):
 
 
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (CollectionTime, Session, Key, Administrators, Account, AuditEntry)
+MODELS: tuple[type[Document], ...] = (CollectionTime, Answered, Session, Key, Administrators, Account, AuditEntry)

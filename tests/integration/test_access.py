@@ -30,7 +30,7 @@ from tests.support.system import KEY, composed
 DOCUMENT: Final = json.loads(Path("services/gateway/openapi.json").read_text(encoding="utf-8"))
 ABSENT: Final = "0" * 32
 
-Object: TypeAlias = Literal["none", "assignment", "figure"]
+Object: TypeAlias = Literal["none", "assignment", "figure", "project"]
 
 
 class Row(NamedTuple):
@@ -42,7 +42,8 @@ class Row(NamedTuple):
 
 # Doors that ask nobody: a grant or a link in the request is the permission, or one signs in here.
 OPEN: Final = frozenset({
-    "POST /api/v1/session", "POST /api/v1/join", "POST /api/v1/join/link", "GET /api/v1/files/{grant}",
+    "POST /api/v1/session", "GET /api/v1/session/methods", "GET /api/v1/session/oidc",
+    "GET /api/v1/session/oidc/callback", "POST /api/v1/join", "POST /api/v1/join/link", "GET /api/v1/files/{grant}",
     "GET /api/v1/views/{grant}", "GET /api/v1/views/{grant}/render", "GET /api/v1/views/{grant}/tiles/{zoom}/{tile}",
 })  # fmt: skip
 # Anybody who is signed in, whatever the roles: of oneself, or nobody's secret.
@@ -94,6 +95,13 @@ ROWS: Final[dict[str, Row]] = {
     "POST /api/v1/quarantine/{id}/refuse": Row("quarantine.write"),
     "POST /api/v1/assignments": Row("assignment.create"),
     "GET /api/v1/assignments": Row("assignment.read", "assignment"),
+    "POST /api/v1/assignments/plan": Row("assignment.create"),
+    "POST /api/v1/assignments/pool": Row("assignment.create"),
+    "POST /api/v1/assignments/next": Row("decision.write"),
+    "GET /api/v1/projects/{id}": Row("project.read", "project"),
+    "PUT /api/v1/projects/{id}": Row("project.write", "project"),
+    "GET /api/v1/projects/{id}/guidelines": Row("project.read", "project"),
+    "PUT /api/v1/projects/{id}/guidelines": Row("project.write", "project"),
     "GET /api/v1/assignments/{id}": Row("assignment.read", "assignment"),
     "GET /api/v1/assignments/{id}/history": Row("assignment.read", "assignment"),
     "POST /api/v1/assignments/{id}/decisions": Row("decision.write", "assignment"),
@@ -257,7 +265,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 async def status(house: House, endpoint: str, headers: dict[str, str]) -> int:
     method, path = endpoint.split(" ")
     of = ROWS[endpoint].of if endpoint in ROWS else "none"
-    named = {"assignment": house.assignment, "figure": house.figure, "none": ABSENT}[of]
+    named = {"assignment": house.assignment, "figure": house.figure, "project": DEFAULT_PROJECT, "none": ABSENT}[of]
     path = path.replace("{id}", named).replace("{curie}", "GO:0")
     request = request_of(endpoint)
     # A stream has no end here; a cursor that is none is refused after the question who asks.
@@ -279,7 +287,8 @@ def expected(endpoint: str, asker: Asker) -> bool:
         granted = {one for project in asker.caller.roles for one in asker.caller.relations("key.write", project)}
         return bool(granted)
     row = ROWS[endpoint]
-    if endpoint == "GET /api/v1/assignments":  # everybody's own list, empty or not
+    # Everybody's own list, empty or not, and what is next on it.
+    if endpoint in ("GET /api/v1/assignments", "POST /api/v1/assignments/next"):
         return bool(asker.caller.relations(row.action))
     return asker.caller.may(row.action, asker.relations if row.of != "none" else frozenset())
 

@@ -9,11 +9,13 @@ from fastapi.responses import FileResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.gateway.api import accounts, audit, bioportal, events, files, identity, keys, passing, system, workbench
+from services.gateway.api import oidc as oidc_door
 from services.gateway.api.files import UPLOADING
 from services.gateway.api.headers import ProtectingHeaders
 from services.gateway.audit import Audit
 from services.gateway.collecting import Collector
 from services.gateway.identity import Identity
+from services.gateway.oidc import OpenIdConnect
 from shared.engine import Engine
 from shared.http import NO_TELEMETRY, BoundedBody, Hop, Observed, Unfailing, answer_with_problems
 
@@ -29,13 +31,15 @@ def public_door(
     *,
     upload_bytes: int,
     trusted_proxies: Sequence[str] = (),
+    oidc: OpenIdConnect | None = None,
 ) -> FastAPI:
     """The application that the world talks to."""
     app = FastAPI(title="MITagger", openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.state.identity = who
     record = Audit(engine.documents)
     app.include_router(identity.router(who))
-    app.include_router(accounts.router(who.accounts, record))
+    app.include_router(oidc_door.router(who, oidc))
+    app.include_router(accounts.router(who.accounts, record, oidc.issuer if oidc else ""))
     app.include_router(keys.router(who.keys, record))
     app.include_router(audit.router(record, who.accounts))
     app.include_router(files.router(engine.blobs, engine.signer, hops["ingest"], upload_bytes=upload_bytes))

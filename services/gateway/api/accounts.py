@@ -58,6 +58,10 @@ class AccountChange(Body):
 
     roles: Roles | None = None
     disabled: bool | None = None
+    subject: Annotated[
+        str | None,
+        Field(max_length=255, description="What the OpenID Connect provider calls the person (`sub`); empty: nobody"),
+    ] = None
 
 
 class AccountView(BaseModel):
@@ -68,6 +72,7 @@ class AccountView(BaseModel):
     roles: list[Role]
     created_at: datetime
     state: AccountState
+    subject: Annotated[str | None, Field(description="What the OpenID Connect provider calls them, where it does")]
     link_expires_at: Annotated[datetime | None, Field(description="Of a link that nobody has used yet")]
 
 
@@ -79,8 +84,8 @@ class AccountLink(AccountView):
     path: str
 
 
-def router(accounts: Accounts, audit: Audit) -> APIRouter:
-    """The routes of accounts."""
+def router(accounts: Accounts, audit: Audit, issuer: str) -> APIRouter:
+    """The routes of accounts. `issuer`: of the OpenID Connect provider; empty: there is none."""
     routes = APIRouter(tags=["identity"])
 
     @routes.get("/api/v1/accounts", summary="List accounts")
@@ -116,16 +121,26 @@ def router(accounts: Accounts, audit: Audit) -> APIRouter:
             account, link = await accounts.new_link(id, body.days)
         return _linked(account, link)
 
-    @routes.patch("/api/v1/accounts/{id}", summary="Change roles, disable or enable")
+    @routes.patch("/api/v1/accounts/{id}", summary="Change roles, disable, enable, or connect")
     async def change_account(person: PersonDep, id: str, body: AccountChange) -> AccountView:
-        """A disabled person is signed out at once, and their keys stop. The last administrator stays one."""
+        """A disabled person is signed out at once, and their keys stop. The last administrator stays one. Roles of who
+        signs in by OpenID Connect are set anew by the provider's groups at each sign-in."""
         person.caller.require("account.write")
-        if body.roles is None and body.disabled is None:
-            raise Invalid("Nothing is to change.", remedy="Give roles, or disabled.")
+        if body.roles is None and body.disabled is None and body.subject is None:
+            raise Invalid("Nothing is to change.", remedy="Give roles, disabled, or subject.")
+        if body.subject and not issuer:
+            raise Invalid("There is no OpenID Connect provider.", field="subject", remedy="Set MITAGGER_OIDC first.")
         said = {} if body.disabled is None else {"disabled": str(body.disabled).lower()}
+        if body.subject is not None:
+            said["connected"] = str(bool(body.subject)).lower()
         detail = {**(_roles(body.roles) if body.roles is not None else {}), **said}
         async with audit.recorded(person.caller.person, "account.change", id, detail):
-            account = await accounts.change(id, roles=body.roles, disabled=body.disabled)
+            account = await accounts.change(
+                id,
+                roles=body.roles,
+                disabled=body.disabled,
+                known_as=None if body.subject is None else (issuer, body.subject),
+            )
         return AccountView(**_account(account))
 
     @routes.delete("/api/v1/accounts/{id}", status_code=204, summary="Delete an account")
@@ -155,6 +170,7 @@ def _account(account: Account) -> dict[str, object]:
         "roles": list(account.roles.get(DEFAULT_PROJECT, ())),
         "created_at": account.created_at,
         "state": account.state,
+        "subject": account.subject,
         "link_expires_at": account.link.expires_at if account.link else None,
     }
 

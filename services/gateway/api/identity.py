@@ -105,7 +105,7 @@ def router(identity: Identity) -> APIRouter:
         refuse_foreign(request.method, request.headers)
         address = request.client.host if request.client else ""
         try:
-            opened = await identity.sign_in(body.name, body.password, address=address, agent=_agent(request))
+            opened = await identity.sign_in(body.name, body.password, address=address, agent=agent_of(request))
         except Throttled as wait:
             seconds = math.ceil(wait.seconds)
             raise HTTPException(
@@ -113,7 +113,7 @@ def router(identity: Identity) -> APIRouter:
                 f"Too many wrong passwords for this name, or from this address. Try again in {seconds} s.",
                 {"Retry-After": str(seconds)},
             ) from wait
-        return await _opened(identity, request, response, opened)
+        return await keep_session(identity, request, response, opened)
 
     @routes.get("/api/v1/session", summary="Show who is signed in")
     async def session(person: PersonDep) -> SessionView:
@@ -139,8 +139,8 @@ def router(identity: Identity) -> APIRouter:
             raise HTTPException(
                 429, f"Too many wrong passwords. Try again in {seconds} s.", {"Retry-After": str(seconds)}
             ) from wait
-        opened = await identity.open_session(account, agent=_agent(request))
-        return await _opened(identity, request, response, opened)
+        opened = await identity.open_session(account, agent=agent_of(request))
+        return await keep_session(identity, request, response, opened)
 
     @routes.get("/api/v1/sessions", summary="List your sessions")
     async def sessions(person: PersonDep) -> OpenSessions:
@@ -188,13 +188,15 @@ def router(identity: Identity) -> APIRouter:
         """For who is invited, and for who lost the password. The link works once; earlier sessions end."""
         refuse_foreign(request.method, request.headers)
         account = await identity.accounts.use_link(body.link, body.password)
-        opened = await identity.open_session(account, agent=_agent(request))
-        return await _opened(identity, request, response, opened)
+        opened = await identity.open_session(account, agent=agent_of(request))
+        return await keep_session(identity, request, response, opened)
 
     return routes
 
 
-async def _opened(identity: Identity, request: Request, response: Response, opened: tuple[Person, str]) -> SessionView:
+async def keep_session(
+    identity: Identity, request: Request, response: Response, opened: tuple[Person, str]
+) -> SessionView:
     """Sets the cookie of a new session, and ends the one that it replaces."""
     person, secret = opened
     if before := request.cookies.get(COOKIE):
@@ -216,7 +218,7 @@ def _in_person(person: Person) -> None:
         raise Forbidden("An API key cannot do this.", remedy="Sign in with name and password.")
 
 
-def _agent(request: Request) -> str:
+def agent_of(request: Request) -> str:
     return request.headers.get("user-agent", "")
 
 

@@ -28,6 +28,7 @@ WANTED = {
     "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
     "quarantine list", "quarantine show", "quarantine confirm", "quarantine black-out", "quarantine refuse",
     "people list", "people invite", "people link", "people roles", "people disable", "people enable", "people sign-out",
+    "people connect",
     "people delete", "keys list", "keys create", "keys delete", "audit export",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
     "files collect",

@@ -19,8 +19,16 @@ class Signed {
   }
 
   async signIn(name: string, password: string): Promise<void> {
+    this.#opened(await post<Session>('/api/v1/session', { name, password }))
+  }
+
+  /** Goes on where somebody has signed in in another tab. */
+  async resume(): Promise<void> {
+    if (this.ended) this.#opened(await get<Session>('/api/v1/session'))
+  }
+
+  #opened(now: Session): void {
     const before = this.who
-    const now = await post<Session>('/api/v1/session', { name, password })
     if (this.ended && before && before.person !== now.person) {
       // Somebody else: what the first one left open must not go out under the second one's name.
       location.assign('/')
