@@ -30,7 +30,11 @@ KINDS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 )
 GOAL: Final = 1.3
 PEER: Final = "bare pyvips, two processes"
-LIMITS: Final = "TODO"
+LIMITS: Final = (
+    "libvips does most of the work, on both cores on either side; ours decodes every file whole to see that it is not cut"
+    " short. On the same cores come the command (reading, hashing, sending), the server (writing what arrives and both"
+    " JPEGs to disk before it says so) and the services behind, which work on the figures of the batch before."
+)
 
 
 def filled(folder: Path, files: int, side: int, seed: int) -> Path:
@@ -56,7 +60,7 @@ async def imported(client: AsyncClient, folder: Path) -> float:
     with await asyncio.to_thread(read, folder) as source:
         brought = await bring(client, source)
     taken = time.perf_counter() - begin
-    assert brought.created and not brought.rejected, brought.problems
+    assert brought.created == len(list(folder.iterdir())), brought.problems
     while any(one.behind for one in (await client.status()).progress):
         await asyncio.sleep(0.1)
     return taken * 1000 / brought.created
