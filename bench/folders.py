@@ -12,15 +12,17 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+import pyvips
+
 from bench import measure
 from bench.measure import Measurement, Report, alternated
-from bench.pictures import bare_pyvips, noisy
+from bench.pictures import DISPLAY, THUMBNAIL, noisy
 from bench.server import Server
 from mitagger.client import AsyncClient
 from mitagger.importing import bring, read
 
 ROUNDS: Final = 5
-FILES: Final = 60  # of a round
+FILES: Final = 45  # of a round
 SIDE: Final = 2000  # pixels
 PROCESSES: Final = 2
 KINDS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
@@ -49,9 +51,11 @@ def filled(folder: Path, files: int, side: int, seed: int) -> Path:
 
 
 def convert(path: str) -> None:
-    """The peer's work on one file."""
+    """The peer's work on one file, which it decodes once."""
     with tempfile.TemporaryDirectory() as folder:
-        bare_pyvips(path, folder)
+        display = pyvips.Image.thumbnail(path, DISPLAY, size="down").copy_memory()
+        display.jpegsave(f"{folder}/display.jpg", Q=90, keep="none")
+        display.thumbnail_image(THUMBNAIL, size="down").jpegsave(f"{folder}/thumbnail.jpg", Q=90, keep="none")
 
 
 async def imported(client: AsyncClient, folder: Path) -> float:
