@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -217,18 +217,20 @@ class Blobs:
 
     def sweep(self, before: datetime | None = None) -> int:
         """Removes what killed processes left half done; returns how many files and folders. Without `before` only while
-        no other process serves on this scratch folder."""
-        left = [path for path in self._scratch.iterdir() if path.name.startswith(_PARTS)]
+        no other process serves on these folders."""
+        left = self._scratched()
         if self._folder is not None:
             left += self._folder.glob("??/part-*")
         if before is not None:
             left = [path for path in left if _stored_at(path) < before.timestamp()]
-        for path in left:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        return len(left)
+        return _removed(left)
+
+    def sweep_scratch(self) -> int:
+        """As `sweep`, of the scratch folder alone: only while no other process serves on it."""
+        return _removed(self._scratched())
+
+    def _scratched(self) -> list[Path]:
+        return [path for path in self._scratch.iterdir() if path.name.startswith(_PARTS)]
 
     async def _keep(self, path: Path, blob: Blob) -> None:
         metrics.BLOB_BYTES.labels("in").inc(blob.bytes)
@@ -334,6 +336,15 @@ def _remove_older(path: Path, than: float) -> bool:
     except FileNotFoundError:
         pass
     return False
+
+
+def _removed(paths: Sequence[Path]) -> int:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(paths)
 
 
 def _stored_at(path: Path) -> float:

@@ -18,6 +18,7 @@ from shared.documents.sqlite import NoOutbox, SqliteDocuments
 from shared.erasures import Erasures, FileErasures
 from shared.errors import Invalid, Unsupported
 from shared.grants import Signer
+from shared.scratch import swept
 from shared.search import meilisearch
 from shared.search.fts5 import Fts5Search
 from shared.search.port import Search
@@ -111,22 +112,23 @@ async def _distributed(settings: Settings, models: Sequence[type[Document]]) -> 
         ) from error
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = Signer(settings.signing_key())
-    bus = KafkaBus(parsed(settings.bus))
-    async with (
-        connected(settings.documents) as mongo,
-        _database(settings, "search.sqlite") as database,
-        _search(settings, database) as search,
-    ):
-        await bus.open()
-        relay = Relay(mongo, bus, models)
-        try:
-            documents = MongoDocuments(mongo, relay.wake)
-            await documents.prepare(models)
-            await relay.start()
-            yield Engine(documents, relay, bus, search, blobs_of(settings), MongoErasures(mongo), signer)
-        finally:
-            await relay.stop()
-            await bus.close()
+    bus, blobs = KafkaBus(parsed(settings.bus)), blobs_of(settings)
+    with swept(blobs, settings.data):
+        async with (
+            connected(settings.documents) as mongo,
+            _database(settings, "search.sqlite") as database,
+            _search(settings, database) as search,
+        ):
+            await bus.open()
+            relay = Relay(mongo, bus, models)
+            try:
+                documents = MongoDocuments(mongo, relay.wake)
+                await documents.prepare(models)
+                await relay.start()
+                yield Engine(documents, relay, bus, search, blobs, MongoErasures(mongo), signer)
+            finally:
+                await relay.stop()
+                await bus.close()
 
 
 @asynccontextmanager

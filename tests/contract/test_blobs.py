@@ -12,6 +12,7 @@ import pytest
 from shared.blobs import CHUNK, Blobs
 from shared.clock import now
 from shared.errors import Invalid, NotFound, TooLarge
+from shared.scratch import swept
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +103,16 @@ async def test_a_sweep_removes_what_a_killed_process_left(blobs: Blobs, tmp_path
     (tmp_path / "scratch" / "folder-123" / "display.jpg").write_bytes(b"half")
     assert blobs.sweep() == 2
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_a_scratch_folder_is_swept_unless_another_process_serves_on_it(blobs: Blobs, tmp_path: Path) -> None:
+    part = tmp_path / "scratch" / "local-123"
+    part.write_bytes(b"half")
+    with swept(blobs, tmp_path):
+        assert not part.exists()
+        part.write_bytes(b"in use")
+        with swept(blobs, tmp_path):
+            assert part.exists()
 
 
 async def test_a_scratch_folder_is_gone_afterwards(blobs: Blobs) -> None:
