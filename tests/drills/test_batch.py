@@ -11,18 +11,22 @@ import asyncio
 import json
 import os
 import random
+import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from mitagger.client import AsyncClient
+from tests.support.cluster import Cluster
 from tests.support.images import bomb, png
 from tests.support.people import until
 from tests.support.server import ROOT, Server
+from tests.support.servers import kafka, mongo
 
 FILES: Final = int(os.environ.get("MITAGGER_DRILL_BATCH", "150"))
 SEED: Final = int(os.environ.get("MITAGGER_DRILL_SEED", str(random.SystemRandom().randrange(10**6))))
@@ -47,10 +51,11 @@ def filled(folder: Path) -> Path:
 
 
 class Site:
-    """A server, and a key that outlives its processes."""
+    """A server, and a key that outlives its processes; `blobs` and `scratch` are where its files lie."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = Server(folder)
+        self.server: Server | Cluster = Server(folder)
+        self.blobs, self.scratch = folder / "data" / "blobs", folder / "data" / "scratch"
         self.key = ""
         self.deaths = 0
 
@@ -59,6 +64,15 @@ class Site:
         if not self.key:
             async with self.server.client() as admin:
                 self.key = (await admin.create_key("drill", ["administrator"])).key or ""
+
+    async def fall(self) -> None:
+        """The server dies and is started again."""
+        await self.server.kill()
+        await self.server.start()
+
+    def workers(self) -> list[int]:
+        assert isinstance(self.server, Server)
+        return children(self.server.pid)
 
     async def command(self, *arguments: str) -> asyncio.subprocess.Process:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MITAGGER_")}
@@ -93,10 +107,9 @@ class Site:
         if victim == "command":
             command.kill()
         elif victim == "server":
-            await self.server.kill()
-            await self.server.start()
+            await self.fall()
         else:
-            workers = children(self.server.pid)
+            workers = self.workers()
             if not workers:
                 return 0
             os.kill(workers[0], signal.SIGKILL)
@@ -104,23 +117,42 @@ class Site:
 
     async def left(self) -> dict[str, Any]:
         """Figures and files, once everything is old and what nothing names is collected."""
-        blobs, scratch = self.server.data / "blobs", self.server.data / "scratch"
         async with AsyncClient(self.server.url, key=self.key) as admin:
 
             async def quiet() -> bool:
                 return not any(one.behind for one in (await admin.status()).progress)
 
             await until(quiet, what="every group has caught up", seconds=SECONDS)
-            for path in [*blobs.rglob("*"), *scratch.rglob("*")]:
+            for path in [*self.blobs.rglob("*"), *self.scratch.rglob("*")]:
                 os.utime(path, (time.time() - DAYS,) * 2)
             collected = await admin.collect_files()
             figures = [figure async for figure in admin.figures()]
         return {
             "figures": sorted((one.picture["file"], one.picture["sha256"], one.legend) for one in figures),  # type: ignore[index]
-            "files": sorted(path.name for path in blobs.rglob("*") if path.is_file()),
+            "files": sorted(path.name for path in self.blobs.rglob("*") if path.is_file()),
             "kept": collected.kept,
-            "scratch": sorted(path.name for path in scratch.iterdir() if path.name != "views"),
+            "scratch": sorted(path.name for path in self.scratch.iterdir() if path.name != "views"),
         }
+
+
+class Apart(Site):
+    """A process a service, on Kafka and MongoDB; of the server, the one that takes pictures in dies."""
+
+    def __init__(self, folder: Path, mongodb: str) -> None:
+        super().__init__(folder)
+        folder.mkdir()
+        name = f"batch{secrets.token_hex(4)}"
+        self.cluster = Cluster(folder, bus=f"kafka://{kafka.address()}/{name}", documents=mongo.named(mongodb, name))
+        self.server = self.cluster
+        self.blobs, self.scratch = folder / "blobs", folder / "ingest" / "scratch"
+
+    async def fall(self) -> None:
+        await self.cluster.end("ingest", signal.SIGKILL)
+        await self.cluster.launch("ingest")
+        await self.cluster.ready("ingest")
+
+    def workers(self) -> list[int]:
+        return children(self.cluster.pid("ingest"))
 
 
 def children(process: int) -> list[int]:
@@ -131,11 +163,21 @@ def children(process: int) -> list[int]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
 async def test_a_folder_goes_in_whole_whoever_is_killed(tmp_path: Path) -> None:
+    await _drilled(tmp_path, Site)
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
+async def test_a_folder_goes_in_whole_on_kafka_and_mongodb_too(tmp_path: Path, mongodb: str) -> None:
+    await _drilled(tmp_path, lambda folder: Apart(folder, mongodb))
+
+
+async def _drilled(tmp_path: Path, site_at: Callable[[Path], Site]) -> None:
     print(f"MITAGGER_DRILL_SEED={SEED} MITAGGER_DRILL_BATCH={FILES}")  # noqa: T201 - pytest shows it on failure
     folder = filled(tmp_path / "figures")
     states = []
     for name, chance in (("calm", None), ("disturbed", random.Random(SEED))):
-        site = Site(tmp_path / name)
+        site = site_at(tmp_path / name)
         async with asyncio.timeout(SECONDS):
             await site.start()
             try:
@@ -145,7 +187,7 @@ async def test_a_folder_goes_in_whole_whoever_is_killed(tmp_path: Path) -> None:
                 assert again["created"] + again["existing"] + again["rejected"] == FILES
                 states.append((await site.left(), again["rejected"]))
                 assert chance is None or site.deaths >= 3, "it was over before much could happen: more files"
-                workers = children(site.server.pid)
+                workers = site.workers()
                 await site.server.stop()
                 assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
                 assert "Traceback" not in site.server.told()

@@ -5,6 +5,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import secrets
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,7 +26,9 @@ from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.client.errors import Refused
 from mitagger.importing import bring, read
+from tests.support.people import until
 from tests.support.system import KEY, System, system
+from tests.support.work import quiet
 from tools import pictures
 
 NAME: Final = "Quxzorblatt"
@@ -172,32 +175,99 @@ def test_the_name_is_found_where_it_is() -> None:
 async def test_a_planted_name_is_nowhere_once_the_files_are_read(
     world: System, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    async with AsyncClient("http://system", key=KEY, transport=httpx.ASGITransport(world.app)) as admin:
+        heard, originals = await _brought(admin, tmp_path / NAME)
+        await world.engine.bus.settled()
+        _nowhere(tmp_path / "data", heard, originals)
+    said = capfd.readouterr()
+    assert not leaks((said.out + said.err).encode())
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(240)
+async def test_a_planted_name_is_nowhere_on_kafka_and_mongodb_either(tmp_path: Path, mongodb: str) -> None:
+    from tests.support.cluster import Cluster
+    from tests.support.servers import kafka, mongo
+
+    name, place = f"sentinel{secrets.token_hex(4)}", tmp_path / "data"
+    place.mkdir()
+    documents = mongo.named(mongodb, name)
+    cluster = Cluster(place, bus=f"kafka://{kafka.address()}/{name}", documents=documents)
+    try:
+        await cluster.start()
+        async with cluster.client() as admin:
+            heard, originals = await _brought(admin, tmp_path / NAME)
+            await until(lambda: quiet(admin), what="every group has caught up")
+        stored = [one async for one in _documents(documents)]
+        published = [one async for one in _records(kafka.address(), name)]
+        assert min(len(stored), len(published)) > 50
+        assert [one[:300] for one in (*stored, *published) if leaks(one)] == []
+        await cluster.stop()
+        _nowhere(place, heard, originals)  # their logs too
+    finally:
+        await cluster.kill()
+
+
+async def _documents(address: str) -> AsyncIterator[bytes]:
+    from bson import encode
+    from pymongo import AsyncMongoClient
+
+    async with AsyncMongoClient[dict[str, Any]](address) as client:
+        database = client.get_default_database()
+        for name in await database.list_collection_names():
+            async for document in database[name].find():
+                yield encode(document)
+
+
+async def _records(address: str, prefix: str) -> AsyncIterator[bytes]:
+    """Of all topics, from the first to the last that is there."""
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        topics = [topic for topic in await admin.list_topics() if topic.startswith(f"{prefix}.")]
+        described = await admin.describe_topics(topics)
+    finally:
+        await admin.close()
+    places = [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
+    async with AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest") as consumer:
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                for record in records:
+                    yield repr((record.key, record.headers)).encode() + (record.value or b"")
+
+
+async def _brought(admin: AsyncClient, folder: Path) -> tuple[list[bytes], set[str]]:
+    """All that the server answered, and the content hashes of pictures that are kept as they were sent."""
     files, harmless = dicoms(), others()
-    folder = tmp_path / NAME
     for name, data in {**files, **harmless}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    heard: list[bytes] = []  # all that the server answered
+    heard: list[bytes] = []
 
     async def listen(answer: httpx.Response) -> None:
         heard.append(await answer.aread() + str(answer.headers).encode())
 
-    async with AsyncClient("http://system", key=KEY, transport=httpx.ASGITransport(world.app)) as admin:
-        admin._http.event_hooks["response"].append(listen)
-        await _by_every_door(admin, folder, files, harmless)
-        await _decided(admin)
-        await _asked(admin)
-        await world.engine.bus.settled()
-        # Pictures of other formats are kept as they were sent, behind every door.
-        originals = {hashlib.sha256(data).hexdigest() for data in harmless.values()}
-        stored = [path for path in (tmp_path / "data").rglob("*") if path.is_file() and path.name not in originals]
-        assert len(stored) > 20
-        assert [path.name for path in stored if leaks(path.read_bytes()) or leaks(path.name.encode())] == []
+    admin._http.event_hooks["response"].append(listen)
+    await _by_every_door(admin, folder, files, harmless)
+    await _decided(admin)
+    await until(lambda: quiet(admin), what="every group has caught up")
+    await _asked(admin)
+    # Pictures of other formats are kept, behind every door.
+    return heard, {hashlib.sha256(data).hexdigest() for data in harmless.values()}
+
+
+def _nowhere(data: Path, heard: list[bytes], originals: set[str]) -> None:
+    stored = [path for path in data.rglob("*") if path.is_file() and path.name not in originals]
+    assert len(stored) > 20
+    assert [path.name for path in stored if leaks(path.read_bytes()) or leaks(path.name.encode())] == []
     assert len(heard) > 60
     assert [answer[:300] for answer in heard if leaks(answer)] == []
-    said = capfd.readouterr()
-    assert not leaks((said.out + said.err).encode())
 
 
 async def _by_every_door(admin: AsyncClient, folder: Path, files: dict[str, bytes], harmless: dict[str, bytes]) -> None:

@@ -106,6 +106,10 @@ class Cluster:
             if log.exists()
         )
 
+    def pid(self, name: str) -> int:
+        """Of the process that runs now."""
+        return self._processes[name].pid
+
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
 
