@@ -18,6 +18,7 @@ NAMES: Final = (
     "decisions",
     "pages",
     "importing",
+    "folders",
     "renditions",
     "views",
     "latency",

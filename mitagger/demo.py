@@ -180,10 +180,9 @@ async def _assigned(admin: AsyncClient, figures: int, *, annotator: str, reviewe
 
 async def _left_to_try(admin: AsyncClient, *, annotator: str, reviewer: str) -> None:
     """Assigns some figures with recommendations once more, to somebody who has not begun."""
-    figures: list[str] = []
-    async for listed in admin.assignments():
-        if listed.figure is not None and listed.tags and len(figures) < TO_TRY:
-            figures.append(listed.figure.id)
+    done = [listed async for listed in admin.assignments()]
+    richest = sorted(done, key=lambda listed: -listed.tags)[:TO_TRY]
+    figures = [listed.figure.id for listed in richest if listed.figure is not None]
     await admin.assign(figures=figures, annotator=annotator, reviewer=reviewer)
 
 

@@ -4,6 +4,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeVar
 
 from shared.errors import TooLarge
@@ -14,6 +15,9 @@ Result = TypeVar("Result")
 def bounded(memory: int, timeout: float, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
     """Returns `function(*args)`. Raises TooLarge when it needs more than `memory` bytes; the process dies when it takes
     longer than `timeout` seconds (Linux)."""
+    # anyio takes it away where the parent's main module is no file that ends in .py, as the command `mitagger` is; what
+    # looks at its callers (`inspect.stack`, in wordfreq) needs one.
+    sys.modules.setdefault("__main__", ModuleType("__main__"))
     if sys.platform == "linux":
         import resource  # noqa: PLC0415 - not on every platform
 

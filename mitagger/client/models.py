@@ -496,6 +496,7 @@ class AssignedFigure(Answer):
     width: int | None = None
     height: int | None = None
     panels: list[str] = []
+    withheld: bool = False
 
 
 class Decided(Answer):

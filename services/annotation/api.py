@@ -328,6 +328,9 @@ class FigureView(FigureRef):
     height: int | None
     zoom: TileSource | None
     panels: list[str]
+    withheld: Annotated[
+        bool, Field(description="There is a picture that waits for an administrator's look, or was refused")
+    ] = False
 
 
 class DecisionMark(BaseModel):
@@ -932,6 +935,7 @@ def _figure(figure: Figure, items: Sequence[Recommendation], signer: Signer) -> 
         height=picture.display.height if picture else None,
         zoom=source(figure.id, picture, signer) if picture else None,
         panels=sorted({panel for item in items for panel in item.panels}),
+        withheld=figure.withheld,
     )
 
 

@@ -74,6 +74,7 @@ def _figure(event: ImageUploaded) -> Figure:
         language=event.language,
         picture=event.picture,
         external_id=event.external_id,
+        withheld=event.withheld,
     )
 
 

@@ -230,8 +230,7 @@ class Distribution:
         """Pages of chosen figures that nobody has, with the cursor behind each."""
         if choice.figures is not None:
             known = await self._figures.get_many(list(dict.fromkeys(choice.figures)))
-            taken = await self._workbench.taken([figure.id for figure in known])
-            yield [figure for figure in known if figure.id not in taken], None
+            yield await self._workbench.free(known), None
             return
         where: dict[str, Any] = {"project": DEFAULT_PROJECT}
         if choice.article is not None:
@@ -240,9 +239,9 @@ class Distribution:
             page = await self._figures.find(
                 where, sort=("article.id",) if together == "article" else (), after=after, limit=_PAGE
             )
-            taken = await self._workbench.taken([figure.id for figure in page.items])
+            free = await self._workbench.free(page.items)
             after = page.next
-            yield [figure for figure in page.items if figure.id not in taken], after
+            yield (free if choice.article is not None else await self._workbench.workable(free)), after
             if after is None:
                 return
 

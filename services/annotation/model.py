@@ -51,7 +51,8 @@ class Part(BaseModel):
 
 
 class Figure(Document):
-    """A figure as image.uploaded told of it; the highest `revision` wins."""
+    """A figure as image.uploaded told of it; the highest `revision` wins. `withheld`: its picture waits for an
+    administrator's look, or was refused."""
 
     collection: ClassVar[str] = "annotation.figures"
     keeps_files: ClassVar[bool] = False
@@ -66,6 +67,12 @@ class Figure(Document):
     language: str | None
     picture: Picture | None
     external_id: str | None
+    withheld: bool = False
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Neither picture nor legend, as long as its picture is withheld."""
+        return self.withheld and self.picture is None and not self.legend.strip()
 
 
 class Recommendations(Document):

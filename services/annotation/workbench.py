@@ -390,14 +390,25 @@ class Workbench:
             page = await self._figures.find(where, after=after, limit=_PAGE)
             figures = page.items
             if unassigned_only:
-                taken = await self.taken([figure.id for figure in figures])
-                figures = [figure for figure in figures if figure.id not in taken]
+                figures = await self.workable(await self.free(figures))
             done = await self._assign(caller, figures, annotator, reviewer)
             created += done.created
             existing += done.existing
             after = page.next
             if after is None or len(created) >= ASSIGNED_AT_ONCE:
                 return Assigned(created, existing, more=after is not None)
+
+    async def free(self, figures: Sequence[Figure]) -> list[Figure]:
+        """Those that nobody has."""
+        taken = await self.taken([figure.id for figure in figures])
+        return [figure for figure in figures if figure.id not in taken]
+
+    async def workable(self, figures: Sequence[Figure]) -> list[Figure]:
+        """Without those of which an annotator would see nothing yet: no picture, as it is withheld, no legend, nothing
+        recommended from technical tags."""
+        blank = [figure.id for figure in figures if figure.shows_nothing]
+        recommended = {one.id for one in await self._recommendations.get_many(blank) if one.items}
+        return [figure for figure in figures if not figure.shows_nothing or figure.id in recommended]
 
     async def taken(self, figures: Sequence[str]) -> set[str]:
         taken: set[str] = set()

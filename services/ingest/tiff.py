@@ -34,6 +34,8 @@ _JPEG2000: Final = frozenset(
 _PLAIN: Final = frozenset(
     {COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.PACKBITS}
 )
+_SIMPLE: Final = frozenset({PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB})
+_PROFILE: Final = 34675  # the tag of ICC profiles
 _LAB: Final = frozenset({PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB})
 # How tifffile calls the files of slide scanners, whose first series is the picture.
 _SCANNERS: Final = ("is_svs", "is_ndpi", "is_scn", "is_bif", "is_qpi", "is_philips", "is_avs")
@@ -96,6 +98,7 @@ def pixels(path: str, number: int = 0, *, deepest: bool = False) -> tuple[Pixels
     with _opened(path) as file:
         chosen = _chosen(file, number)
         page = (chosen.deepest() if deepest else chosen.enough()).source
+        _whole(page, file.filehandle.size)
         found = np.asarray(page.asarray(maxworkers=1))
         if page.planarconfig == 2 and found.ndim == 3:
             found = np.moveaxis(found, 0, -1)
@@ -198,7 +201,7 @@ def _by_libvips(page: Any) -> bool:
     compression, deep = page.compression, page.bitspersample == 64
     lab8 = page.photometric in _LAB and page.bitspersample == 8
     if compression in _BY_LIBVIPS and not deep and not lab8:
-        return True
+        return not _repeated(page)
     if compression in _JPEG2000 or (compression in _PLAIN and (deep or lab8)):
         return False
     name = compression.name if isinstance(compression, COMPRESSION) else str(compression)
@@ -206,6 +209,21 @@ def _by_libvips(page: Any) -> bool:
         f"A TIFF of {page.bitspersample} bits compressed as {name} is not supported.",
         remedy=f"These compressions are: {READABLE}. Save it with one of them.",
     )
+
+
+def _repeated(page: Any) -> bool:
+    """Whether tags come twice, as tifffile itself writes a description beside its own, in a page that it decodes as
+    libvips would. To libtiff that is a warning, as damaged pixels are, and those must count."""
+    tags = [tag.code for tag in page.tags]
+    plain = page.compression in _PLAIN and page.photometric in _SIMPLE and page.bitspersample in (8, 16, 32)
+    return plain and _PROFILE not in tags and len(set(tags)) < len(tags)
+
+
+def _whole(page: Any, size: int) -> None:
+    """tifffile shows strips and tiles that are not there as black."""
+    segments = zip(page.dataoffsets, page.databytecounts, strict=True)
+    if any(not count or start + count > size for start, count in segments):
+        raise ValueError("pixels are missing")
 
 
 def _lab(stored: Pixels, *, icc: bool) -> Pixels:

@@ -17,6 +17,7 @@ from services.recommender.answering import outcomes
 from services.recommender.bioportal import BioPortal, BioPortalAnnotator
 from services.recommender.breaker import FAILURES
 from services.recommender.choosing import chosen
+from services.recommender.metadata import TechnicalTags
 from services.recommender.model import MODELS
 from shared.clock import now
 from shared.engine import Engine
@@ -157,7 +158,7 @@ async def test_a_text_that_is_refused_fails_alone(server: Faulty) -> None:
     server.faults = ["413", "413"]  # both texts together, then the first
     annotator = BioPortalAnnotator(portal(server, ontologies=["UBERON"]), OURS)
     causes = [legend_tokenized(figure=figure, analysis=analysis(text="The femur.")) for figure in ("f1", "f2")]
-    said = await asyncio.to_thread(outcomes, annotator, causes)
+    said = await asyncio.to_thread(outcomes, annotator, TechnicalTags(OURS), causes)
     assert [one.state for one in said] == ["failed", "ready"]
 
 

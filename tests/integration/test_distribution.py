@@ -244,3 +244,26 @@ async def test_a_project_is_changed_by_who_saw_its_version(world: World) -> None
     assert (await world.send(ADA, "PUT", path, {"members": []})).status_code == 403
     assert (await world.send(ADMINISTRATOR, "GET", "/api/v1/projects/other")).status_code == 404
     assert Member(annotator="ada", reviewer="grace").model_dump() == TEAM[0]
+
+
+async def test_who_would_see_nothing_of_a_withheld_figure_is_not_given_it_with_all_others(world: World) -> None:
+    held = {"picture": None, "withheld": True}
+    told = [
+        uploaded("shown", legend=""),
+        uploaded("legend").model_copy(update=held),
+        uploaded("technical", legend="").model_copy(update=held),
+        uploaded("blank", legend="").model_copy(update=held),
+    ]
+    await world.told(*told, recommended("technical"), recommended("blank").model_copy(update={"recommendations": []}))
+    assert (await planned(world))["figures"] == 3
+    people = {"annotator": "ada", "reviewer": "grace"}
+    given = await world.send(ADMINISTRATOR, "POST", "/api/v1/assignments", {"all_unassigned": True, **people})
+    assert {one["figure"] for one in given.json()["items"]} == {"shown", "legend", "technical"}
+    # By name it can be given, and says why there is nothing to see; an administrator's look ends that.
+    given = await world.send(ADMINISTRATOR, "POST", "/api/v1/assignments", {"figures": ["blank"], **people})
+    address = f"/api/v1/assignments/{given.json()['items'][0]['id']}"
+    seen = (await world.send(ADA, "GET", address)).json()["figure"]
+    assert (seen["withheld"], seen["display_url"]) == (True, None)
+    await world.told(uploaded("blank", legend="", revision=2))
+    seen = (await world.send(ADA, "GET", address)).json()["figure"]
+    assert (seen["withheld"], seen["display_url"] is None) == (False, False)

@@ -182,3 +182,8 @@ async def test_what_became_of_the_work_shows_in_metrics() -> None:
     tasks = [("divmod", "done"), ("divmod", "refused"), ("sleep", "timeout"), ("abort", "died")]
     for task, outcome in tasks:
         assert risen("mitagger_worker_tasks_total", task=task, outcome=outcome) == 1
+
+
+async def test_a_function_may_ask_who_calls_it() -> None:
+    """wordfreq does, by `inspect.stack`, which looks at the main module."""
+    assert await Workers(1).run(eval, "len(__import__('inspect').stack())", timeout=20) > 0

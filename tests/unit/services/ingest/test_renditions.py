@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
+import tifffile
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
@@ -184,6 +185,29 @@ def test_truncated_pictures_are_refused_not_shown_half_grey(
     with pytest.raises(Invalid, match="damaged, incomplete") as raised:
         render(str(path), str(tmp_path))
     assert raised.value.remedy
+
+
+DESCRIBED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "tiles": {"tile": (64, 64)},
+    "deflate": {"compression": "zlib", "rowsperstrip": 16},
+}
+
+
+@pytest.mark.parametrize("options", DESCRIBED.values(), ids=DESCRIBED)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_tiff_that_says_a_tag_twice_is_read_and_refused_when_truncated(
+    tmp_path: Path, options: dict[str, Any], channels: int
+) -> None:
+    path, pixels = tmp_path / "a.tif", gradient(300, 400, channels)
+    tifffile.imwrite(path, pixels, description="mouse 7", photometric="rgb" if channels == 3 else None, **options)
+    levels = seen(render(str(path), str(tmp_path)).display.path).squeeze()
+    assert np.abs(levels.astype(int) - pixels.astype(int)).mean() < 6
+    content = path.read_bytes()
+    for part in (0.02, 0.5, 0.95, 0.999):
+        path.write_bytes(content[: int(len(content) * part)])
+        with pytest.raises(Invalid, match="damaged, incomplete"):
+            render(str(path), str(tmp_path))
 
 
 @pytest.mark.parametrize("part", [0.3, 0.9])
