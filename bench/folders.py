@@ -32,8 +32,8 @@ GOAL: Final = 1.3
 PEER: Final = "bare pyvips, two processes"
 LIMITS: Final = (
     "libvips does most of the work, on both cores on either side; ours decodes every file whole to see that it is not"
-    " cut short. On the same cores come the command (reading, hashing, sending), the server (writing what arrives and both"
-    " JPEGs to disk before it says so) and the services behind, which work on the figures of the batch before."
+    " cut short. On the same cores come the command (reading, hashing, sending), the server (writing what arrives and"
+    " both JPEGs to disk before it says so) and the services behind, which work on the figures of the batch before."
 )
 
 
