@@ -38,7 +38,7 @@ class _Client(ClientMixin):
         return scope
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri == "http://mitagger.test/api/v1/session/oidc/callback"
+        return redirect_uri.startswith("http://") and redirect_uri.endswith("/api/v1/session/oidc/callback")
 
     def check_client_secret(self, client_secret: str) -> bool:
         return client_secret == SECRET
@@ -93,7 +93,6 @@ class OpenId:
     thin: bool = False
     discovery: Callable[[], flask.Response] | None = None
     signing: ECKey = field(default_factory=lambda: new_key("first"))
-    published: list[ECKey] = field(default_factory=list)
     codes: dict[str, _Code] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -162,6 +161,10 @@ def _application(openid: OpenId) -> flask.Flask:
         openid.asked.append("discovery")
         return openid.discovery() if openid.discovery else openid.document()
 
+    @app.get("/elsewhere")
+    def elsewhere() -> Any:
+        return openid.document()
+
     @app.get("/authorize")
     def authorize() -> Any:
         return server.create_authorization_response(
@@ -180,7 +183,7 @@ def _application(openid: OpenId) -> flask.Flask:
 
     @app.get("/keys")
     def keys() -> Any:
-        return KeySet(openid.published or [openid.signing]).as_dict(private=False)
+        return KeySet([openid.signing]).as_dict(private=False)
 
     return app
 
