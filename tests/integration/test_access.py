@@ -185,7 +185,8 @@ def request_of(endpoint: str) -> dict[str, Any]:
     request: dict[str, Any] = {"params": {one["name"]: "x" for one in needed}}
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         if kind != "application/json":
-            return {**request, "content": b"bytes", "headers": {"Content-Type": kind}}
+            # Not the same twice: what two imports share is deleted when the first has ended.
+            return {**request, "content": new_id().encode(), "headers": {"Content-Type": kind}}
         names = re.findall(r"#/components/schemas/(\w+)", json.dumps(content["schema"]))
         schemas = [DOCUMENT["components"]["schemas"][name] for name in names]
         examples = [one["value"] for one in content.get("examples", {}).values()]
