@@ -21,7 +21,7 @@ demo: .venv/run web  ## the main job on sample figures, then keep serving (ONCE=
 serve: .venv/run web  ## all services on this machine
 	$(BIN)/mitagger serve
 
-test: .venv/dev  ## Python only, no servers, at most 3 minutes
+test: .venv/dev  ## Python only, no servers, some 5 minutes on two cores
 	$(BIN)/pytest -n auto -m "not servers" tests/unit tests/contract tests/integration
 
 browser: .venv/dev web  ## the workbench in a real Chromium (Debian: apt-get install chromium)

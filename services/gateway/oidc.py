@@ -1,7 +1,7 @@
 """Sign-in by the hospital's OpenID Connect provider: who comes back from it, and what they may do here.
 
 The provider says who somebody is and what groups they are in; a table says which roles these give. Roles are set anew
-at each sign-in. docs/decisions/0031-oidc.md
+at each sign-in. docs/decisions/0029-oidc.md
 """
 
 import secrets
