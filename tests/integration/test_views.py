@@ -2,8 +2,6 @@
 
 import asyncio
 import io
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from shared import metrics
 from shared.blobs import Blobs
 from shared.errors import Unauthenticated
 from tests.integration.test_ingest import World, dicom, running, serving, world
+from tests.support.deadly import die
 from tests.support.embedded import embedded
 from tests.support.images import png
 from tests.support.people import ANNOTATOR, REVIEWER
@@ -208,10 +207,6 @@ async def test_a_worker_that_dies_or_is_late_fails_its_request_alone(
         answer = await world.ask("GET", render)
         assert (answer.status_code, "die" in answer.json()["detail"]) == (422, True)
     assert (await world.ask("GET", render)).status_code == 200
-
-
-def die(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def test_a_page_that_cannot_be_prepared_is_not_tried_for_each_of_its_tiles(world: World) -> None:
