@@ -28,7 +28,8 @@ browser: .venv/dev web  ## the workbench in a real Chromium (Debian: apt-get ins
 	$(BIN)/pytest tests/browser
 
 test-all: test web-check browser  ## everything: also real servers (Java and Maven, or their addresses), whole processes, drills
-	$(BIN)/pytest -m servers tests --ignore tests/drills
+	$(BIN)/pytest -m servers tests/unit tests/contract
+	$(BIN)/pytest -m servers tests/integration tests/e2e
 	$(BIN)/pytest -m "not servers" tests/e2e
 	$(BIN)/pytest tests/drills
 
