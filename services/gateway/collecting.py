@@ -71,8 +71,7 @@ class Collector:
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def collect(self, *, dry_run: bool = False) -> Collected:
         """Removes them, or with `dry_run` only counts. Raises Unavailable, DeadlineExceeded, as soon as one of the

@@ -97,9 +97,11 @@ def _explained() -> Iterator[None]:
     try:
         with _quiet():
             yield
-    except (MitaggerError, MemoryError, OSError):
+    except (MitaggerError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's, not one that pydicom makes of a damaged file
         if re.search(r"unable to allocate|out of memory", str(error), re.IGNORECASE):
             raise MemoryError from None
         raise Invalid(
@@ -163,8 +165,8 @@ def technical(dataset: Dataset) -> dict[str, str]:
 
 
 def reasons(path: str) -> tuple[Reason, ...]:
-    """Why the picture waits in quarantine. Of a file that `read` has read."""
-    with _quiet():
+    """Why the picture waits in quarantine. Of a file that `read` has read. Raises Invalid."""
+    with _explained():
         dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(_TRAITS))
         # The class stands in the meta information too; either may have been left out or changed.
         meta = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")

@@ -4,7 +4,8 @@ What a file is, is read from its content, never from its name. Nothing of the or
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
@@ -87,12 +88,14 @@ def render(path: str, folder: str) -> Rendered:
         from services.ingest import dicom  # noqa: PLC0415 - pydicom in those that need it
 
         pixels = os.path.join(folder, "pixels.tif")
-        picture = dicom.read(path, pixels)
-        reasons = dicom.reasons(path)
+        with _whole(pixels):
+            picture = dicom.read(path, pixels)
+            reasons = dicom.reasons(path)
+            display, thumbnail = raster.write(picture.small, folder)
     else:
         picture = raster.read(path, kind)
         reasons = marks.reasons(path, kind)
-    display, thumbnail = raster.write(picture.small, folder)
+        display, thumbnail = raster.write(picture.small, folder)
     return Rendered(
         kind,
         picture.width,
@@ -106,6 +109,17 @@ def render(path: str, folder: str) -> Rendered:
         pixels,
         reasons,
     )
+
+
+@contextmanager
+def _whole(path: str) -> Iterator[None]:
+    """What fails leaves no file that is half written."""
+    try:
+        yield
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        raise
 
 
 def black_out(path: str, kind: Format, areas: Sequence[Area], size: Size, folder: str) -> Rendered:

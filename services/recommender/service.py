@@ -195,7 +195,12 @@ class Recommender:
 
     async def _recommend(self, events: Sequence[Event]) -> None:
         self._loaded()
-        if await self._site.current() != self._set:
+        try:
+            current: str | None = await self._site.current()
+        except TransientError:
+            # While documents are away nobody can put another set into use; legends need nothing else of them.
+            current = self._set
+        if current != self._set:
             # Another process may have annotated all legends with the newer ones already.
             self._wanted.set()
             raise Unavailable("vocabularies", "Newer vocabularies are being loaded.")
