@@ -37,8 +37,10 @@ class Learning:
             if isinstance(event, ReviewDone):
                 await self._learn(event)
 
-    async def forget(self, events: Sequence[Event]) -> None:
-        """Of image.deleted: what the figure taught goes, and nothing can be taught by it again."""
+    async def forget(self, events: Sequence[Event]) -> bool:
+        """Of image.deleted: what the figure taught goes, and nothing can be taught by it again. Whether one had taught
+        something."""
+        taught = False
         for event in events:
             if isinstance(event, ImageDeleted):
                 try:
@@ -49,6 +51,8 @@ class Learning:
                     known = FigureLessons(id=event.figure)
                 await self._take_out(event.figure, known.names)
                 await self._lessons.erase(event.figure)
+                taught = taught or bool(known.names)
+        return taught
 
     async def names(self, after: str | None, limit: int) -> Page[LearnedName]:
         """All that a figure still says something of, those that most figures speak of first."""

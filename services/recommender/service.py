@@ -136,13 +136,15 @@ class Recommender:
         wanted = await self._site.current()
         if wanted != self._set:
             site = await self._site.prepared(wanted)
-            await self._use(await asyncio.to_thread(self._library.load, site), wanted)
-        elif (vocabularies := self._vocabularies) is not None:
+            vocabularies = await asyncio.to_thread(self._library.load, site)
+            await self._use(vocabularies, await self._learning.in_force(vocabularies), wanted)
+        elif (loaded := self._vocabularies) is not None:
             clock = asyncio.get_running_loop().time()
             if not self._looked_at or clock - self._looked_at >= self._learn_seconds:
                 self._looked_at = clock
-                if (await self._learning.in_force(vocabularies)).version != self._learned.version:
-                    await self._use(vocabularies, wanted)
+                learned = await self._learning.in_force(loaded)
+                if learned.version != self._learned.version:
+                    await self._use(loaded, learned, wanted)
 
     async def _work(self) -> None:
         if self._vocabularies is not None:
@@ -150,8 +152,7 @@ class Recommender:
             if self._maker is not None:
                 await self._refreshing.go_on(self._maker)
 
-    async def _use(self, vocabularies: Vocabularies, wanted: str) -> None:
-        learned = await self._learning.in_force(vocabularies)
+    async def _use(self, vocabularies: Vocabularies, learned: InForce, wanted: str) -> None:
         annotator, tags = Taught(self._over(vocabularies), learned), TechnicalTags(vocabularies)
         version = f"{annotator.version}+{TAGS_VERSION}"
         generation = await self._generations.update(
@@ -231,8 +232,8 @@ class Recommender:
 
     async def _forget(self, events: Sequence[Event]) -> None:
         """What is remembered of texts, and was learned from them, goes when figures are erased."""
-        await self._learning.forget(events)
-        self._look_again()
+        if await self._learning.forget(events):
+            self._look_again()
         if self._annotator is not None:
             async with self._one_at_a_time:
                 self._annotator.forget()

@@ -53,6 +53,7 @@ async def test_by_keyboard_alone_from_signing_in_to_an_approved_figure_that_is_f
         await press(page, "Tab", "Enter")
         await page.wait_for_url(lambda url: returned not in url)
         approved = await opened(page)
+        await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_be_enabled()
         await press(page, "Control+Enter")
         await page.wait_for_url(lambda url: approved not in url)
     assert (await installation.admin.assignment(approved)).state == "approved"
