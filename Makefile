@@ -21,8 +21,8 @@ demo: .venv/run web  ## the main job on sample figures, then keep serving (ONCE=
 serve: .venv/run web  ## all services on this machine
 	$(BIN)/mitagger serve
 
-test: .venv/dev  ## Python only, no servers, some 5 minutes on two cores
-	$(BIN)/pytest -n auto -m "not servers" tests/unit tests/contract tests/integration
+test: .venv/dev  ## Python only, no servers, some 3 minutes on two cores
+	$(BIN)/pytest -n auto --dist worksteal -m "not servers" tests/unit tests/contract tests/integration
 
 browser: .venv/dev web  ## the workbench in a real Chromium (Debian: apt-get install chromium)
 	$(BIN)/pytest tests/browser
@@ -45,7 +45,9 @@ format: .venv/dev  ## what ruff can mend
 
 drills: .venv/dev  ## the long form of the drills: an hour of kills, outages, stops, damaged pictures
 	MITAGGER_DRILL_KILLS=200 MITAGGER_DRILL_FIGURES=2000 MITAGGER_DRILL_DEATHS=20 MITAGGER_DRILL_AWAY_SECONDS=20 \
-	MITAGGER_DRILL_LIMIT_SECONDS=30 MITAGGER_DRILL_MUTATIONS=6000 MITAGGER_DRILL_BATCH=10000 $(BIN)/pytest tests/drills --timeout 3600
+	MITAGGER_DRILL_LIMIT_SECONDS=30 MITAGGER_DRILL_MUTATIONS=6000 MITAGGER_DRILL_BATCH=10000 \
+	MITAGGER_DRILL_TOGETHER=1000 $(BIN)/pytest tests/drills tests/integration/test_together.py --timeout 3600
+	MITAGGER_TEAM_FIGURES=500 $(BIN)/pytest -m servers tests/e2e/test_team.py
 
 bench: .venv/dev  ## measure, into docs/performance.md
 	$(BIN)/python -m bench

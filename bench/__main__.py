@@ -16,6 +16,9 @@ from bench.measure import Report, machine
 ROOT: Final = Path(__file__).parents[1]
 NAMES: Final = (
     "decisions",
+    "assignments",
+    "next_figure",
+    "dashboard",
     "pages",
     "importing",
     "folders",
@@ -31,6 +34,7 @@ NAMES: Final = (
     "cold_start",
     "chain",
     "scaling",
+    "gateways",
 )
 ON_REQUEST: Final = ("searching",)  # needs a server that no package brings
 HEAD: Final = """\

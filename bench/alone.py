@@ -36,6 +36,7 @@ def ours(path: str, folder: str) -> None:
 def tiles(path: str, folder: str, most: int) -> None:
     """The page prepared, and these tiles of it, from the deepest level on."""
     from services.ingest import pyramid  # noqa: PLC0415
+    from services.ingest.pyramid_model import Look  # noqa: PLC0415
     from shared.zoom import max_level, tile  # noqa: PLC0415
 
     target = f"{folder}/pyramid.tif"
@@ -49,7 +50,7 @@ def tiles(path: str, folder: str, most: int) -> None:
 
     for _, (level, column, row) in zip(range(most), each(), strict=False):
         part = tile(page.width, page.height, level, column, row)
-        jpeg = pyramid.cut(path if page.direct else target, page, part, pyramid.Look())
+        jpeg = pyramid.cut(path if page.direct else target, page, part, Look())
         Path(folder, f"{level}_{column}_{row}.jpg").write_bytes(jpeg)
 
 

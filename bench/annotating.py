@@ -25,7 +25,7 @@ from bench.measure import Measurement, Report, alternated
 from shared.settings import Settings
 from shared.vocabulary import defaults
 
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 LEGENDS: Final = 20_000
 FEW: Final = 1_000  # whose time is that of the start, nearly
 SECONDS: Final = 180.0

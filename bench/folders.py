@@ -81,7 +81,7 @@ async def converted(pool: ProcessPoolExecutor, folder: Path) -> float:
 async def bench(quick: bool) -> Report:
     rounds, files, side = (1, 6, 300) if quick else (ROUNDS, FILES, SIDE)
     with tempfile.TemporaryDirectory() as place, ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
-        folders = [filled(Path(place, str(number)), files, side, number) for number in range(rounds + 1)]
+        folders = [filled(Path(place, str(number)), files, side, number) for number in range(measure.turns(rounds))]
         async with Server(Path(place, "server")) as server, AsyncClient(server.url, key=server.key) as client:
             mine, others = iter(folders), iter(folders)
             taken = await alternated(

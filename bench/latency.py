@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import measure
-from bench.legends import BareAutomaton, fold, legends
+from bench.legends import FEW, BareAutomaton, fold, legends
 from bench.measure import Measurement, Report, percentile
 from bench.pictures import bare_pyvips, noisy
 from bench.server import Server
@@ -88,7 +88,7 @@ def peer(sent: Figures, automaton: BareAutomaton, folder: Path) -> list[float]:
 
 async def bench(quick: bool) -> Report:
     rounds, count, warming = (1, 3, 1) if quick else (ROUNDS, A_SECOND * SECONDS, WARMING)
-    automaton = BareAutomaton(defaults.load(Settings().cache / "vocabularies"))
+    automaton = BareAutomaton(defaults.load(Settings().cache / "vocabularies"), concepts=FEW if quick else None)
     our_rounds: list[list[float]] = []
     peer_rounds: list[list[float]] = []
     with tempfile.TemporaryDirectory() as temporary:

@@ -6,10 +6,13 @@ import json
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import ahocorasick_rs
 
 from shared.vocabulary.artefact import Vocabularies
+
+FEW: Final = 1_000  # concepts, for a smoke run
 
 
 def legends() -> tuple[str, list[str]]:
@@ -26,8 +29,10 @@ class BareAutomaton:
     """ahocorasick_rs over all names in lower case. It knows neither words nor concepts and finds every substring that
     is a name: an upper bound of speed."""
 
-    def __init__(self, vocabularies: Vocabularies) -> None:
-        names = {name.lower() for number in range(len(vocabularies)) for name, _ in vocabularies.names(number)}
+    def __init__(self, vocabularies: Vocabularies, *, concepts: int | None = None) -> None:
+        """`concepts`: of the first ones alone."""
+        count = len(vocabularies) if concepts is None else concepts
+        names = {name.lower() for number in range(count) for name, _ in vocabularies.names(number)}
         self.names = len(names)
         self._automaton = ahocorasick_rs.AhoCorasick([f" {name} " for name in sorted(names)], store_patterns=False)
 

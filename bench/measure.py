@@ -70,14 +70,18 @@ class Report:
 
 
 async def alternated(rounds: int, ways: Mapping[str, Callable[[], Awaitable[T]]]) -> dict[str, list[T]]:
-    """What each way returned in each round, the first round (warming up) left out."""
+    """What each way returned in each round. A round before them warms up; a single one, which measures nothing, needs
+    none."""
     found: dict[str, list[T]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
+    for _ in range(turns(rounds)):
         for name, way in ways.items():
-            value = await way()
-            if turn:
-                found[name].append(value)
-    return found
+            found[name].append(await way())
+    return {name: values[-rounds:] for name, values in found.items()}
+
+
+def turns(rounds: int) -> int:
+    """How many rounds there are with the one that warms up."""
+    return rounds + 1 if rounds > 1 else rounds
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:

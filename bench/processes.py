@@ -18,8 +18,9 @@ from tests.support.servers import kafka, mongo
 
 logging.getLogger("aiokafka").setLevel(logging.ERROR)  # a new topic's leader is asked for until it is known
 
-JOIN_SECONDS: Final = 120.0
+JOIN_SECONDS: Final = 90.0
 POLL_MS: Final = 100
+LOG_TAIL: Final = 2_000  # characters
 
 
 class Engines:
@@ -35,7 +36,8 @@ class Engines:
     async def running(
         self, folder: Path, commands: Sequence[Sequence[str]], more: Mapping[str, str]
     ) -> AsyncIterator[None]:
-        """These modules with their arguments, each in a process, ended at the end."""
+        """These modules with their arguments, each in a process, ended at the end. Raises RuntimeError when one ends
+        before; whatever is raised meanwhile says what they logged last."""
         settings = {
             "MITAGGER_BUS": self.bus,
             "MITAGGER_DOCUMENTS": self.documents,
@@ -57,7 +59,14 @@ class Engines:
                         stderr=log,
                     )
                 processes.append(process)
-            yield
+            async with asyncio.TaskGroup() as both:
+                watching = both.create_task(_watched(processes))
+                yield
+                watching.cancel()
+        except BaseException as error:
+            for log_file in sorted(folder.glob(f"{self.name}-*.log")):
+                error.add_note(f"{log_file.name}: {log_file.read_text(errors='replace')[-LOG_TAIL:]}")
+            raise
         finally:
             for process in processes:
                 if process.returncode is None:
@@ -80,6 +89,11 @@ class Engines:
             counting.cancel()
             await asyncio.gather(counting, return_exceptions=True)
             await consumer.stop()
+
+
+async def _watched(processes: Sequence[asyncio.subprocess.Process]) -> None:
+    await asyncio.wait([asyncio.create_task(one.wait()) for one in processes], return_when=asyncio.FIRST_COMPLETED)
+    raise RuntimeError(f"A process ended: {[one.returncode for one in processes]}.")
 
 
 class Arrivals:

@@ -58,7 +58,7 @@ async def bench(quick: bool) -> Report:
     counts = PROCESSES[:2] if quick else PROCESSES
     with tempfile.TemporaryDirectory() as name, mongo.server() as mongodb:
         ways = {str(count): lambda count=count: rate(Path(name), mongodb, count, window) for count in counts}
-        found = await measure.alternated(rounds, ways)  # type: ignore[arg-type]
+        found = await measure.alternated(rounds, ways)
     one = found["1"]
     measurements = [Measurement("legends, 1 process", "/s", one)]
     for count in counts[1:]:

@@ -80,7 +80,7 @@ async def timed(way: Callable[[], Awaitable[Any]]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def renders(door: Door, folder: Path, rounds: int, side: int) -> list[Measurement]:
+async def renders(door: Door, folder: Path, rounds: int, side: int, asked: int) -> list[Measurement]:
     """p95 of renders of 2048 px, each at another window and region."""
     grey = noisy(side, 1)
     made = {
@@ -97,21 +97,22 @@ async def renders(door: Door, folder: Path, rounds: int, side: int) -> list[Meas
         windows = _windows(about["low"], about["high"])
 
         async def ours(id: str = id, windows: Iterator[dict[str, float]] = windows) -> float:
-            taken = []
-            for number in range(ASKED):
+            each: list[float] = []
+            for number in range(asked):
                 region = {} if number % 2 else {"region": f"{side // 8},{side // 8},{side * 3 // 4},{side * 3 // 4}"}
-                asked = {**next(windows), **region}
-                taken.append(await timed(lambda asked=asked: door.get(f"/api/v1/figures/{id}/render", **asked)))  # type: ignore[misc]
-            return percentile(taken, 95)
+                query = {**next(windows), **region}
+                each.append(await timed(lambda query=query: door.get(f"/api/v1/figures/{id}/render", **query)))  # type: ignore[misc]
+            return percentile(each, 95)
 
         async def bare(path: Path = path) -> float:
             async def once() -> None:
                 pyvips.Image.thumbnail(str(path), 2048, size="down").cast("uchar").jpegsave_buffer(Q=90, keep="none")
 
-            return percentile([await timed(once) for _ in range(ASKED)], 95)
+            return percentile([await timed(once) for _ in range(asked)], 95)
 
-        taken = await alternated(rounds, {"ours": ours, BARE: bare})
-        what = f"Render of 2048 px from {side}×{side} {kind}, p95 of {ASKED}"
+        ways: dict[str, Callable[[], Awaitable[float]]] = {"ours": ours, BARE: bare}
+        taken = await alternated(rounds, ways)
+        what = f"Render of 2048 px from {side}×{side} {kind}, p95 of {asked}"
         found.append(Measurement(what, "ms", taken["ours"], f"{BARE}, original", taken[BARE], most=RENDER_MS))
     return found
 
@@ -177,12 +178,11 @@ async def whole(folder: Path, rounds: int, width: int, height: int) -> list[Meas
     _slide(max(width, height)).crop(0, 0, width, height).tiffsave(str(path), compression="lzw")
     others = ["wand"] if _has_wand() else ["vips"]
     found: dict[str, list[tuple[float, float]]] = {"ours": [], others[0]: []}
-    for turn in range(rounds + 1):
+    for _ in range(measure.turns(rounds)):
         for name, measured in found.items():
-            taken = await asyncio.to_thread(_alone, name, path)
-            if turn:
-                measured.append(taken)
+            measured.append(await asyncio.to_thread(_alone, name, path))
     peer = "Wand's JPEG alone" if others == ["wand"] else "bare pyvips, JPEG of full size"
+    found = {name: measured[-rounds:] for name, measured in found.items()}
     pairs = list(zip(found["ours"], found[others[0]], strict=True))
     what = f"{width}×{height} LZW TIFF to display, thumbnail, prepared page and all tiles"
     ours, theirs = [ms for ms, _ in found["ours"]], [ms for ms, _ in found[others[0]]]
@@ -246,7 +246,7 @@ async def bench(quick: bool) -> Report:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with doors(folder) as door:
-            measurements += await renders(door, folder, rounds, 300 if quick else 4000)
+            measurements += await renders(door, folder, rounds, *((300, 2) if quick else (4000, ASKED)))
             measurements += await slide(door, folder, rounds, 2048 if quick else 40_000)
         measurements += await whole(folder, rounds, *((500, 400) if quick else (5000, 4000)))
         measurements += await many(folder, rounds, *((5, 100) if quick else (60, 2500)))

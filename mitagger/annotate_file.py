@@ -106,7 +106,7 @@ def annotator(loading: Loading) -> LocalAnnotator:
         defaults.load(loading.cache, added=dict(loading.added), only=loading.only), PROFILES[loading.profile]
     )
     gc.freeze()
-    gc.set_threshold(50_000)
+    gc.set_threshold(500_000)  # more than lives while a block is annotated
     return made
 
 

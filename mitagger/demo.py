@@ -9,6 +9,7 @@ import csv
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -26,8 +27,9 @@ from rich.table import Table
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.importing import bring, read
-from mitagger.sample.sample import write
+from mitagger.sample.sample import write, write_screenshot
 from mitagger.serve import Running, running
+from mitagger.team import Played, play
 from shared.errors import DeadlineExceeded, Invalid
 from shared.process import until_interrupted
 from shared.settings import Settings
@@ -36,8 +38,23 @@ AXES: Final = ("anatomy", "disease", "genetics", "imaging", "intervention", "pha
 ANNOTATOR, REVIEWER = "ada", "grace"
 VISITOR = "lin"  # whoever tries the workbench: figures wait for them
 TO_TRY: Final = 8
+WHAT_FOR: Final = {
+    VISITOR: f"to tag: {TO_TRY} figures wait",
+    ANNOTATOR: "to see what an annotator has done",
+    REVIEWER: "to review what you submit",
+}
+OF_TEAM: Final = {
+    "eve": "to tag: figures wait, and one came back",
+    "grace": "to review, and to settle what two people tagged differently",
+}
 RECOMMEND_SECONDS: Final = 120.0
 SHOWN_MISSES: Final = 6
+STATES: Final = {
+    "ready": "made",
+    "none_found": "without any",
+    "no_text": "not made (no legend)",
+    "language_unsupported": "not made (language is not read)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +90,11 @@ class Report:
         self.seconds[step] = time.perf_counter() - start
 
 
-def run(settings: Settings, *, once: bool) -> int:
-    """Runs the demo in the data folder of `settings`, which it empties first; serves on afterwards unless `once`.
-    Returns the exit code. Raises Invalid when another server holds the folder."""
-    return asyncio.run(_run(settings, once=once))
+def run(settings: Settings, *, once: bool, team: int | None = None) -> int:
+    """Runs the demo in the data folder of `settings`, which it empties first; serves on afterwards unless `once`. With
+    `team`, a project of six people on so many figures in place of the main job. Returns the exit code. Raises Invalid
+    when another server holds the folder."""
+    return asyncio.run(_run_team(settings, team, once=once) if team else _run(settings, once=once))
 
 
 async def _run(settings: Settings, *, once: bool) -> int:
@@ -87,21 +105,78 @@ async def _run(settings: Settings, *, once: bool) -> int:
     sample = asyncio.create_task(asyncio.to_thread(write, settings.data / "sample"))
     async with running(settings) as server:
         report.seconds["start"] = time.perf_counter() - started
-        console.print(f"[bold]MITagger[/] serves on {server.url}, data in {settings.data} (begun afresh)")
+        _begun(server, settings, console)
+        console.print(f"Sample figures come in, {ANNOTATOR} tags them, {REVIEWER} reviews; the tags are exported.")
         people = await _work(server, settings.data, sample, report, console)
         _tell(report, console)
-        console.print(f"\nOpen [bold]{server.url}[/] in a browser. {TO_TRY} figures wait there for {VISITOR}:")
-        first = server.first_sign_in
-        if first is not None:
-            people = {**people, first.name: first.password}
-        for name, password in people.items():
-            console.print(f"  sign in as [bold]{name}[/] with {password}", highlight=False)
-        console.print("Or ask in another shell:")
-        console.print(f"  mitagger search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
         if not once:
-            console.print("Serving until Ctrl+C.")
+            _invite(server, people, WHAT_FOR, console)
+        console.print("\nOr ask in a shell:")
+        console.print(f"  {_command()} search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
+        if not once:
+            console.print("\nServing until Ctrl+C.")
             await until_interrupted()
     return 0
+
+
+async def _run_team(settings: Settings, figures: int, *, once: bool) -> int:
+    console = Console()
+    _empty(settings.data)
+    async with running(settings) as server:
+        _begun(server, settings, console)
+        console.print(f"Six people tag and review {figures} figures …")
+
+        @asynccontextmanager
+        async def connect(name: str, password: str) -> AsyncIterator[AsyncClient]:
+            async with AsyncClient(server.url) as client:
+                await client.sign_in(name, password)
+                yield client
+
+        async with AsyncClient(server.url, key=server.key) as admin:
+            played = await play(admin, connect, figures)
+        _tell_of_team(played, console)
+        if not once:
+            _invite(server, {name: played.passwords[name] for name in OF_TEAM}, OF_TEAM, console)
+            console.print("\nServing until Ctrl+C.")
+            await until_interrupted()
+    return 1 if played.wrong else 0
+
+
+def _begun(server: Running, settings: Settings, console: Console) -> None:
+    said = f"[bold]MITagger[/] runs at {server.url}; its data are in {settings.data}, begun afresh."
+    console.print(said, soft_wrap=True)
+
+
+def _invite(server: Running, people: Mapping[str, str], what_for: Mapping[str, str], console: Console) -> None:
+    """Who can sign in with which password, and what for."""
+    first = server.first_sign_in
+    if first is not None:
+        people = {**people, first.name: first.password}
+    console.print(f"\nOpen [bold]{server.url}[/] in a browser, and:")
+    for name, password in people.items():
+        what = what_for.get(name, "to look at everything: figures, progress, people, settings")
+        console.print(f"  sign in as [bold]{name}[/] with {password}  ({what})", highlight=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """How this program was called, if by its name."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "mitagger" else "mitagger"
+
+
+def _tell_of_team(played: Played, console: Console) -> None:
+    for title, counts in (
+        ("Handed out", played.handed_out),
+        ("Done", played.done),
+        ("Assignments afterwards", played.states),
+    ):
+        said = ", ".join(f"{number} {what}" for what, number in counts.most_common())
+        console.print(f"[bold]{title}:[/] {said}", highlight=False, soft_wrap=True)
+    for name, scores in played.scores.items():
+        mean = sum(scores) / len(scores)
+        console.print(f"[bold]{name}[/] on {len(scores)} gold figures: mean F1 {mean:.2f}", highlight=False)
+    for problem in played.wrong:
+        console.print(f"[bold]Not as it should be:[/] {problem}", highlight=False)
+    console.print(_took(played.seconds), highlight=False, soft_wrap=True)
 
 
 def _empty(folder: Path) -> None:
@@ -111,7 +186,7 @@ def _empty(folder: Path) -> None:
         raise Invalid(
             f"{folder} holds something that is not a demo's.", remedy="Choose an empty folder with --data for the demo."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", blocking=False):
             for path in folder.iterdir():
@@ -134,6 +209,7 @@ async def _work(
     async with AsyncClient(server.url, key=server.key) as admin:
         ada = await admin.create_account(ANNOTATOR, passwords[ANNOTATOR], ["annotator"])
         grace = await admin.create_account(REVIEWER, passwords[REVIEWER], ["reviewer"])
+        await admin.set_member("default", ada.person, ["annotator"], reviewer=grace.person)
         with report.timed("sample"):
             figures = await sample
         with report.timed("import"):
@@ -152,7 +228,9 @@ async def _work(
         async with AsyncClient(server.url, key=server.key) as admin:
             await _export(admin, folder, report)
             lin = await admin.create_account(VISITOR, passwords[VISITOR], ["annotator"])
+            await admin.set_member("default", lin.person, ["annotator"], reviewer=grace.person)
             await _left_to_try(admin, annotator=lin.person, reviewer=grace.person)
+            await _left_to_look_at(admin, figures)
     return passwords
 
 
@@ -184,6 +262,13 @@ async def _left_to_try(admin: AsyncClient, *, annotator: str, reviewer: str) -> 
     richest = sorted(done, key=lambda listed: -listed.tags)[:TO_TRY]
     figures = [listed.figure.id for listed in richest if listed.figure is not None]
     await admin.assign(figures=figures, annotator=annotator, reviewer=reviewer)
+
+
+async def _left_to_look_at(admin: AsyncClient, folder: Path) -> None:
+    """Brings in a picture that shows a name, which waits for an administrator's look."""
+    screenshot = await asyncio.to_thread(write_screenshot, folder)
+    legend = "Ultrasound of a lymph node in the neck."
+    await admin.create_figure(screenshot, collection="Ward (made up)", label="Figure 1", legend=legend)
 
 
 async def _recommended(admin: AsyncClient, report: Report, console: Console) -> None:
@@ -321,16 +406,20 @@ def _tell(report: Report, console: Console) -> None:
     table.add_section()
     table.add_row("all", *(str(count.total()) for count in counts))
     console.print(table)
-    states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in report.states.most_common())
-    console.print(f"Recommendations: {states}.", highlight=False)
+    states = ", ".join(f"{number} {STATES.get(state, state)}" for state, number in report.states.most_common())
+    console.print(f"Recommendations by figure: {states}.", highlight=False)
     names = list(dict.fromkeys(f"{one.name} ({one.axis})" for one in report.missed))
     shown = ", ".join(names[:SHOWN_MISSES])
     console.print(
         f"Missed by the recommender, found by the annotator: {shown or 'nothing'}", highlight=False, soft_wrap=True
     )
-    console.print(f"Export: {report.rows} rows in {report.export}", highlight=False, soft_wrap=True)
-    seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
-    console.print(f"Seconds: {seconds}; together {sum(report.seconds.values()):.1f}", highlight=False, soft_wrap=True)
+    console.print(f"All tags are in {report.export} ({report.rows} rows).", highlight=False, soft_wrap=True)
+    console.print(_took(report.seconds), highlight=False, soft_wrap=True)
+
+
+def _took(seconds: Mapping[str, float]) -> str:
+    steps = ", ".join(f"{step} {taken:.1f}" for step, taken in seconds.items())
+    return f"It took {sum(seconds.values()):.1f} s: {steps}."
 
 
 @contextmanager

@@ -125,15 +125,13 @@ async def running(settings: Settings, *, port: int | None = None) -> AsyncIterat
 
 def behind(engine: Engine, settings: Settings) -> list[Service]:
     """The services behind the gateway, over these engines, not started."""
-    annotator = chosen(settings, engine)
     return [
         services.ingest.service.build(engine, workers=settings.workers, view_bytes=settings.view_bytes),
         services.nlp.service.build(engine),
         services.recommender.service.build(
             engine,
             library=Library(settings),
-            over=annotator.over,
-            stop=annotator.stop,
+            choice=chosen(settings, engine),
             least=Thresholds.of(settings),
         ),
         services.annotation.service.build(engine),

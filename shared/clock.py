@@ -17,3 +17,9 @@ def new_id() -> str:
     that are made together lie together in every index, so that a store does not grow slower as it grows.
     """
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def first_id(at: datetime) -> str:
+    """No id that was made since `at` (UTC where it has no time zone) is smaller, none made before is larger."""
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return f"{max(0, int(aware.timestamp() * 1000)):012x}"

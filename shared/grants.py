@@ -5,19 +5,23 @@ A token says who asks (audience: one service); a grant says which file may be re
 so that these doors need to ask nobody. All expire; none carries a name.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, get_args
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import OctKey
 
 from shared.access import Caller, Role
 from shared.errors import Unauthenticated
 
 TOKEN_SECONDS: Final = 60
+SAME_SECONDS: Final = 20  # in which who asks again is given the same token
+REMEMBERED: Final = 4096  # signatures made and checked
 GRANT_SECONDS: Final = 3600
 ATTEMPT_SECONDS: Final = 600
 _ALGORITHMS: Final = ["HS256"]
@@ -40,11 +44,20 @@ class Signer:
         if len(key) < 32:
             raise ValueError("the signing key needs at least 32 bytes")
         self._key = OctKey.import_key(key)
+        # People ask many times a minute, with one token then, and see the same pictures again: a signature is made, and
+        # checked, once.
+        self._signed = lru_cache(REMEMBERED)(self._sign_now)
+        self._opened = lru_cache(REMEMBERED)(self._open)
 
     def token(self, caller: Caller, audience: str) -> str:
-        """Says to the service `audience` who asks, for 60 s."""
+        """Says to the service `audience` who asks, for 40 to 60 s."""
         roles = {project: sorted(roles) for project, roles in caller.roles.items()}
-        return self._sign({"aud": audience, "sub": caller.person, "roles": roles}, TOKEN_SECONDS)
+        claims: dict[str, Any] = {"aud": audience, "sub": caller.person, "roles": roles}
+        if caller.archived:
+            claims["archived"] = sorted(caller.archived)
+        if caller.reviewers:
+            claims["reviewers"] = dict(caller.reviewers)
+        return self._sign(claims, TOKEN_SECONDS, issued=_rounded(SAME_SECONDS))
 
     def caller(self, token: str, audience: str) -> Caller:
         """Raises Unauthenticated unless the token is whole, in time and meant for `audience`."""
@@ -53,7 +66,12 @@ class Signer:
             project: frozenset(role for role in names if role in _ROLES)
             for project, names in claims.get("roles", {}).items()
         }
-        return Caller(person=str(claims["sub"]), roles=roles)
+        return Caller(
+            person=str(claims["sub"]),
+            roles=roles,
+            archived=frozenset(claims.get("archived", ())),
+            reviewers=claims.get("reviewers", {}),
+        )
 
     def grant(self, grant: Grant) -> str:
         """Lets whoever holds it read one file for an hour."""
@@ -82,21 +100,35 @@ class Signer:
 
     def _lasting(self, claims: Mapping[str, str]) -> str:
         # Rounded to the half hour, so that a page shown again finds the same address in the browser's cache.
-        issued = int(time.time()) // (GRANT_SECONDS // 2) * (GRANT_SECONDS // 2)
-        return self._sign(claims, GRANT_SECONDS + GRANT_SECONDS // 2, issued=issued)
+        return self._sign(claims, GRANT_SECONDS + GRANT_SECONDS // 2, issued=_rounded(GRANT_SECONDS // 2))
 
     def _sign(self, claims: Mapping[str, Any], seconds: int, *, issued: int | None = None) -> str:
         start = int(time.time()) if issued is None else issued
-        return jwt.encode({"alg": "HS256"}, {**claims, "exp": start + seconds}, self._key, algorithms=_ALGORITHMS)
+        return self._signed(json.dumps({**claims, "exp": start + seconds}, separators=(",", ":")))
+
+    def _sign_now(self, claims: str) -> str:
+        return jwt.encode({"alg": "HS256"}, json.loads(claims), self._key, algorithms=_ALGORITHMS)
 
     def _check(self, token: str, audience: str) -> dict[str, Any]:
         try:
-            claims = jwt.decode(token, self._key, algorithms=_ALGORITHMS).claims
-            jwt.JWTClaimsRegistry(
-                aud={"essential": True, "value": audience}, exp={"essential": True}, sub={"essential": True}
-            ).validate(claims)
+            claims = self._opened(token, audience)
+            if claims["exp"] < time.time():  # it was good when it was opened
+                raise ExpiredTokenError("exp")
         except (JoseError, ValueError) as error:
             raise Unauthenticated(
                 "The signed address or token is not valid or has expired.", remedy="Load the page again."
             ) from error
         return claims
+
+    def _open(self, token: str, audience: str) -> dict[str, Any]:
+        """Its claims. Raises JoseError, ValueError."""
+        claims = jwt.decode(token, self._key, algorithms=_ALGORITHMS).claims
+        jwt.JWTClaimsRegistry(
+            aud={"essential": True, "value": audience}, exp={"essential": True}, sub={"essential": True}
+        ).validate(claims)
+        return claims
+
+
+def _rounded(seconds: int) -> int:
+    """When the present span of so many seconds began."""
+    return int(time.time()) // seconds * seconds

@@ -20,6 +20,7 @@ from shared.documents.port import Backlog, Outbox
 from shared.errors import TransientError
 from shared.readiness import Readiness
 from shared.standing import OUTBOX
+from shared.tasks import ended
 
 # Prometheus waits for 10 s, if not told otherwise.
 SECONDS: Final = 3.0
@@ -87,8 +88,7 @@ async def beating() -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended(task)
 
 
 async def _answer(source: str, ask: Callable[[], Awaitable[T]]) -> T | None:

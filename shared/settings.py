@@ -8,7 +8,7 @@ import os
 import secrets
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
@@ -102,12 +102,19 @@ class Settings(BaseSettings):
     ] = 3
     learning_articles: Annotated[int, Field(ge=1, le=500, description="Articles that these must be of.")] = 2
     learning_people: Annotated[int, Field(ge=1, le=500, description="Annotators that these must be by.")] = 2
+    learning_scope: Annotated[
+        Literal["project", "site"],
+        Field(
+            description="Where what a project's reviews teach applies: in that project, until an administrator widens"
+            " it, or on the whole `site`."
+        ),
+    ] = "project"
     bioportal: Annotated[
         str,
         Field(
             pattern=r"^(https?://[^\s?#]+)?$",
-            description="Address of BioPortal, such as https://data.bioontology.org. Legends are sent there as soon as"
-            " it is set; without it nothing is.",
+            description="Address of BioPortal, such as https://data.bioontology.org. Legends are sent there of projects"
+            " whose administrator allows it (`mitagger bioportal`); without an address nothing is.",
         ),
     ] = ""
     bioportal_key: Annotated[SecretStr | None, Field(description="Your API key at BioPortal.")] = None
@@ -120,9 +127,6 @@ class Settings(BaseSettings):
     ] = 3
     bioportal_alone: Annotated[
         bool, Field(description="What BioPortal finds in place of, not beside, what the local vocabularies find.")
-    ] = False
-    bioportal_reports: Annotated[
-        bool, Field(description="Consent to send legends of the kind `report` to BioPortal too.")
     ] = False
     oidc: Annotated[
         str,

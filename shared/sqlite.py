@@ -43,7 +43,7 @@ class Database:
         self.path = path
         self._jobs: queue.SimpleQueue[tuple[Job[Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
-        self._readers: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
+        self._readers: queue.SimpleQueue[apsw.Connection | None] = queue.SimpleQueue()  # None: closed
         self._all: list[apsw.Connection] = []
         self._reading: asyncio.Semaphore | None = None
         self._looking: apsw.Connection | None = None
@@ -54,7 +54,7 @@ class Database:
     async def open(self, *, readers: int = 4) -> None:
         """Creates the file where it is missing. Raises StoreTooNew, and touches nothing, when a newer MITagger wrote
         it; Invalid when it is no store of ours."""
-        self._loop, self._count = asyncio.get_running_loop(), readers
+        self._loop, self._count, self._readers = asyncio.get_running_loop(), readers, queue.SimpleQueue()
         writer = await asyncio.to_thread(self._open_all, readers)
         self._reading = asyncio.Semaphore(readers)
         self._thread = threading.Thread(target=self._write_loop, args=(writer,), name="sqlite-writer", daemon=True)
@@ -69,6 +69,7 @@ class Database:
         await asyncio.to_thread(thread.join)
         for _ in range(self._count):  # reads that are under way, in threads that nobody waits for any more
             await asyncio.to_thread(self._readers.get)
+        self._readers.put(None)  # for reads that were asked for in between: they must not wait for ever
         for connection in self._all:
             connection.close()
         self._all.clear()
@@ -99,7 +100,7 @@ class Database:
 
     async def read(self, job: Job[T]) -> T:
         """Runs `job` on a connection that only reads and sees the last commit."""
-        if self._reading is None:
+        if self._reading is None or self._thread is None:
             raise Unavailable("documents", "The store is closed.")
         async with self._reading:
             return await asyncio.to_thread(self._read, job)
@@ -122,6 +123,8 @@ class Database:
     def _read(self, job: Job[T]) -> T:
         connection = self._readers.get()  # waits: a cancelled reader gives up its turn before its connection
         try:
+            if connection is None:
+                raise Unavailable("documents", "The store is closed.")
             return job(connection)
         except _REFUSALS as error:
             raise _unavailable(error) from error

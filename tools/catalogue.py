@@ -9,6 +9,7 @@ Run it after changing an event class. A change that old consumers could not read
 import json
 import sys
 from collections.abc import Iterator
+from inspect import getdoc
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,10 @@ CONSUMERS: Final[dict[str, list[str]]] = {
     "recommendations.ready": ["annotation"],
     "tag.accepted": ["export", "other systems"],
     "tag.withdrawn": ["export", "other systems"],
+    "assignment.changed": ["gateway"],
     "review.done": ["export", "other systems"],
     "image.deleted": ["ingest", "recommender", "annotation", "export", "other systems"],
+    "mappings.activated": ["export"],
 }
 
 
@@ -51,7 +54,7 @@ def asyncapi() -> dict[str, Any]:
     channels = {
         event.topic: {
             "address": event.topic,
-            "description": event.__doc__,
+            "description": getdoc(event),
             "messages": {event.__name__: {"$ref": f"#/components/messages/{event.__name__}"}},
         }
         for event in EVENTS
@@ -60,7 +63,7 @@ def asyncapi() -> dict[str, Any]:
         event.__name__: {
             "name": event.type(),
             "contentType": "application/json",
-            "summary": (event.__doc__ or "").splitlines()[0],
+            "summary": (getdoc(event) or "").splitlines()[0],
             "headers": {
                 "type": "object",
                 "required": ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject"],

@@ -17,15 +17,20 @@ QUALITY: Final = 82
 SETTLED: Final = 900  # milliseconds for pictures and motion
 PORT: Final = 8437
 PAGES: Final = {
-    "lin": {"work": "/work", "search": "/find?q=hippocampus", "vocabularies": "/vocabularies"},
-    "grace": {"review": "/review"},
+    "lin": {"work": "/work", "search": "/find?q=hippocampus", "vocabularies": "/vocabularies", "account": "/account"},
+    "grace": {"review": "/review", "adjudication": "/adjudication"},
     "administrator": {
         "figures": "/collection",
         "import": "/import",
         "quarantine": "/quarantine",
         "export": "/export",
         "people": "/people",
+        "progress": "/progress",
+        "project": "/project",
+        "projects": "/projects",
+        "administering-vocabularies": "/vocabularies",
         "system": "/system",
+        "audit": "/audit",
     },
 }
 
@@ -84,6 +89,8 @@ def _take(browser: Browser, url: str, passwords: dict[str, str], scheme: str) ->
             if title == "vocabularies":
                 page.get_by_label("Look up a concept").fill("hippocampus")
                 page.locator("li button").first.click()
+            if title == "quarantine":
+                page.get_by_role("list", name="Waiting pictures").get_by_role("button").first.click()
             _shoot(page, title, scheme)
         if name == "lin":
             page.goto(f"{url}/work")
@@ -98,6 +105,22 @@ def _take(browser: Browser, url: str, passwords: dict[str, str], scheme: str) ->
             page.keyboard.press("Escape")
             page.keyboard.press("?")
             _shoot(page, "keys", scheme)
+            page.keyboard.press("Escape")
+            tagged = page.url
+            page.keyboard.press("Control+Enter")
+            page.wait_for_url(lambda now, before=tagged: now != before)
+        if name == "grace":
+            page.goto(f"{url}/review")
+            page.get_by_role("button", name="Review the next figure").click()
+            page.locator("[data-id]").first.wait_for()
+            _shoot(page, "reviewing", scheme)
+        if name == "administrator":
+            invited = page.request.post(
+                f"{url}/api/v1/invitations", data={"name": f"Ada {scheme}", "roles": ["annotator"]}
+            )
+            page.goto(url + invited.json()["path"])
+            page.locator("input[type=password]").first.wait_for()
+            _shoot(page, "join", scheme)
         context.close()
 
 

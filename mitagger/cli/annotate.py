@@ -15,7 +15,6 @@ from mitagger.annotate import Narrowed, written
 from mitagger.annotate import annotate as annotated
 from mitagger.annotate_file import Files, Loading, Progress, annotate_file, opened
 from mitagger.blocks import BROKEN, packing, unpacked
-from services.recommender.annotator import Annotator
 from services.recommender.local import LocalAnnotator
 from services.recommender.profiles import PROFILES, ProfileName
 from shared.errors import Invalid, MitaggerError
@@ -92,7 +91,7 @@ def annotate(  # noqa: PLR0917 - typer's options
         raise typer.Exit(1)
 
 
-def _to_standard_output(file: str, annotator: Annotator, narrowed: Narrowed) -> bool:
+def _to_standard_output(file: str, annotator: LocalAnnotator, narrowed: Narrowed) -> bool:
     """Whether a line failed."""
     failed = False
     with opened(None if file == "-" else Path(file)) as raw:

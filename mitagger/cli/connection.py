@@ -4,9 +4,10 @@ the command opens the folder itself, for as long as it needs."""
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import httpx
 import typer
@@ -25,6 +26,18 @@ Key: TypeAlias = Annotated[
 Data: TypeAlias = Annotated[Path | None, typer.Option("--data", help="Data folder; default: the settings'.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for other programs.")]
 
+# What `mitagger --project` names; "": the default one. Typer has a click of its own: the package has no context.
+PROJECT: Final[ContextVar[str]] = ContextVar("PROJECT", default="")
+
+Project: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--project",
+        help="Id of the project; default: what `mitagger --project` says.",
+        callback=lambda given: given or PROJECT.get() or "default",
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -37,14 +50,15 @@ class Target:
 
 @asynccontextmanager
 async def connected(target: Target) -> AsyncIterator[AsyncClient]:
-    """A client of the server that the options mean."""
+    """A client of the server that the options mean, in the project that `mitagger --project` names."""
+    project = PROJECT.get()
     if target.server:
-        async with AsyncClient(target.server, key=target.key) as client:
+        async with AsyncClient(target.server, key=target.key, project=project) as client:
             yield client
         return
     settings = settings_of(target.data)
     if announced := await _announced(settings.data):
-        async with AsyncClient(announced[0], key=announced[1]) as client:
+        async with AsyncClient(announced[0], key=announced[1], project=project) as client:
             yield client
         return
     # Heavy, and needed only here.
@@ -55,7 +69,7 @@ async def connected(target: Target) -> AsyncIterator[AsyncClient]:
         if server.first_sign_in is not None:
             first = server.first_sign_in
             typer.echo(f"New data folder {settings.data}: sign in as {first.name} with {first.password}", err=True)
-        async with AsyncClient(server.url, key=server.key) as client:
+        async with AsyncClient(server.url, key=server.key, project=project) as client:
             yield client
 
 

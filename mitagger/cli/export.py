@@ -19,6 +19,12 @@ def export(
         list[str] | None,
         typer.Option(help="Figures in this state: new, provisional, returned, approved (default). May be repeated."),
     ] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option(help="Only this figure, by its id. May be repeated, up to 1,000.")
+    ] = None,
+    map_to: Annotated[
+        str, typer.Option("--map-to", help="Also give the concepts of this vocabulary, as SNOMEDCT.")
+    ] = "",
     server: Server = "",
     key: Key = "",
     data: Data = None,
@@ -27,14 +33,26 @@ def export(
 
     Example: mitagger export --format csv -o tags.csv
     """
-    perform(_export(Target(server, key, data), format, output, status or []))
+    perform(_export(Target(server, key, data), format, output, status or [], figure or None, map_to=map_to))
 
 
-async def _export(target: Target, format: Literal["csv", "xml"], output: Path | None, statuses: list[str]) -> None:
+async def _export(
+    target: Target,
+    format: Literal["csv", "xml"],
+    output: Path | None,
+    statuses: list[str],
+    figures: list[str] | None,
+    *,
+    map_to: str,
+) -> None:
     async with connected(target) as client:
         with remarks.status("exporting"):
-            job = await client.finished_export((await client.start_export(format, statuses)).id)
+            asked = await client.start_export(format, statuses, figures=figures, map_to=map_to)
+            job = await client.finished_export(asked.id)
         assert job.url is not None  # noqa: S101 - a finished export has one
+        if job.mappings is not None:
+            versions = ", ".join(f"{name} {version}" for name, version in job.mappings.versions.items())
+            typer.echo(f"mapped to {job.map_to} by {versions} ({job.mappings.artefact})", err=True)
         if output is None:
             await client.download(job.url, sys.stdout.buffer)
             sys.stdout.flush()

@@ -17,7 +17,9 @@ import typer
 from mitagger.cli.connection import Data, Json, Key, Server, Target, connected, settings_of
 from mitagger.cli.outcome import SOME_FAILED, perform
 from mitagger.cli.output import as_json, remarks
+from mitagger.cli.waiting import ended
 from mitagger.client import AsyncClient, Failed
+from mitagger.client import models as m
 from mitagger.import_records import Record, Records
 from mitagger.importing import Brought, Progress, Source, Told, bring, preview, read
 from services.ingest.archive import MANIFESTS
@@ -25,7 +27,6 @@ from services.ingest.manifest import REPORTED, Problem, Row
 from shared.errors import Invalid
 
 SHOWN: Final = 20
-LOOK_SECONDS: Final = 0.2
 TOLD_SECONDS: Final = 2.0  # between two lines of progress where no terminal shows a bar
 MANIFEST_ENDINGS: Final = frozenset({".csv", ".tsv", ".jsonl"})
 
@@ -144,11 +145,12 @@ class _Command:
             self._records.begin(job.id, Record(str(source.resolve())))
             _begun(job.id)
         with _shown("importing") as told:
-            while job.state == "running":
-                await asyncio.sleep(LOOK_SECONDS)
-                job = await client.import_(job.id)
-                done = job.created + job.existing + job.rejected
-                told(Progress(done, job.total or done, job.created, job.existing, job.rejected))
+            job = await ended(
+                job,
+                lambda one: one.state == "running",
+                lambda: client.import_(job.id),
+                lambda one: told(_so_far(one)),
+            )
         if job.state == "failed":
             raise Failed(f"The import failed: {job.problem}")
         problems = [
@@ -281,3 +283,8 @@ def _write(path: Path, done: _Done, errors: Sequence[Problem]) -> None:
             )
             # Cells beyond the columns stay beyond them: the row is refused again until somebody mends it.
             writer.writerow([*cells[: len(columns)], *said, *cells[len(columns) :]])
+
+
+def _so_far(job: m.Import) -> Progress:
+    done = job.created + job.existing + job.rejected
+    return Progress(done, job.total or done, job.created, job.existing, job.rejected)

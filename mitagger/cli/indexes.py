@@ -1,18 +1,14 @@
 """`mitagger indexes`."""
 
-import asyncio
-from typing import Final
-
 import typer
 
 from mitagger.cli.connection import Data, Json, Key, Server, Target, connected, settings_of
 from mitagger.cli.outcome import SOME_FAILED, perform
 from mitagger.cli.output import as_json, remarks, table
+from mitagger.cli.waiting import ended
 from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="Indexes on MongoDB and the search index.")
-
-POLL_SECONDS: Final = 1.0
 
 REMARKS = {
     "missing": "apply creates it",
@@ -82,13 +78,13 @@ def rebuild(server: Server = "", key: Key = "", data: Data = None) -> None:
 
     async def wait() -> m.Rebuild:
         async with connected(Target(server, key, data)) as client:
-            state = await client.start_rebuild()
             with remarks.status("rebuilding") as said:
-                while state.state == "running":
-                    await asyncio.sleep(POLL_SECONDS)
-                    state = await client.rebuild()
-                    said.update(f"{state.figures:,} figures")
-            return state
+                return await ended(
+                    await client.start_rebuild(),
+                    lambda one: one.state == "running",
+                    client.rebuild,
+                    lambda one: said.update(f"{one.figures:,} figures"),
+                )
 
     done = perform(wait())
     typer.echo(f"{done.figures:,} figures indexed; {done.state}. {done.problem}".rstrip())

@@ -29,12 +29,13 @@ def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = Fa
         as_json(keys)
         return
     table(
-        ("id", "name", "roles", "owner", "last used", "expires"),
+        ("id", "name", "roles", "projects", "owner", "last used", "expires"),
         [
             (
                 one.id,
                 one.name,
                 ", ".join(one.roles),
+                ", ".join(one.projects),
                 one.owner or "another system",
                 f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
                 f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "never",
@@ -57,7 +58,7 @@ def create(
     key: Key = "",
     data: Data = None,
 ) -> None:
-    """Create a key for another system, and print it: it is shown only now.
+    """Create a key for another system in the project of `mitagger --project`, and print it: it is shown only now.
 
     Example: mitagger keys create "PACS export" --days 365
     """

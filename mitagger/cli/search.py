@@ -47,4 +47,4 @@ def search(
     ]
     if rows:
         table(("figure", "label", "from", "status", "tags"), rows)
-    typer.echo(f"{found.total} figures found, {len(rows)} shown.", err=True)
+    typer.echo(f"{found.total} {'figure' if found.total == 1 else 'figures'} found, {len(rows)} shown.", err=True)

@@ -2,7 +2,7 @@
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
+from mitagger.cli.connection import PROJECT, Data, Json, Key, Server, Target, connected
 from mitagger.cli.outcome import perform
 from mitagger.cli.output import as_json, table
 from mitagger.client import models as m
@@ -25,7 +25,8 @@ def status(server: Server = "", key: Key = "", data: Data = None, json: Json = F
     typer.echo(f"MITagger {found.version}: {'ready' if found.ready else 'not ready'}")
     for problem in found.problems:
         typer.echo(f"  {problem}")
-    typer.echo("Figures: " + (", ".join(f"{count} {name}" for name, count in found.figures.items()) or "not known"))
+    counts = ", ".join(f"{count} {name}" for name, count in found.figures.items()) or "not known"
+    typer.echo(f"Figures of {PROJECT.get() or 'default'}: {counts}")
     if found.quarantine:
         typer.echo(f"Pictures in quarantine: {found.quarantine} (mitagger quarantine list)")
     typer.echo(f"Dead letters: {found.dead_letters}")

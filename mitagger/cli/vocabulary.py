@@ -2,10 +2,8 @@
 
 import asyncio
 import tempfile
-import time
 import zipfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from json import loads as parse
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,13 +13,13 @@ import typer
 from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
 from mitagger.cli.outcome import REFUSED, SOME_FAILED, perform
 from mitagger.cli.output import as_json, remarks, table
-from mitagger.client import AsyncClient, Busy, Failed
+from mitagger.cli.remap import remap
+from mitagger.cli.versions import compiled, loaded, meant, read
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.errors import Invalid, NotFound
 from shared.vocabulary.axes import AXES
 
-LOOK_SECONDS: Final = 0.5
-LOADING_SECONDS: Final = 300.0
 SHOWN: Final = 20
 TAGS_AT_ONCE: Final = 50  # that one search takes
 TAGS_LOOKED_UP: Final = 1_000
@@ -30,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="The vocabularies in use, and those
 
 axes = typer.Typer(no_args_is_help=True, help="Which concepts belong to which axis.")
 app.add_typer(axes, name="axes")
+app.command()(remap)
 
 TableFile = Annotated[Path, typer.Argument(metavar="FILE", help="An axis table as JSON.")]
 AxisOption = Annotated[str, typer.Option("--axis", help=f"One of {', '.join(AXES)}.")]
@@ -45,7 +44,7 @@ def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = Fa
     """
 
     async def ask() -> list[m.Vocabulary]:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             return [one async for one in client.vocabularies()]
 
     found = perform(ask())
@@ -73,7 +72,7 @@ def lookup(
     _known(axis)
 
     async def ask() -> list[m.Concept]:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             return await client.concepts(words, axis=axis, limit=limit)
 
     found = perform(ask())
@@ -111,11 +110,11 @@ def import_(
     _known(axis)
 
     async def bring() -> m.VocabularyVersion:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
                 sent = await asyncio.to_thread(_packed, file, Path(folder))
                 found = await client.import_vocabulary(sent, name, version=version, axis=axis)
-            found = await _read(client, found)
+            found = await read(found, client.vocabulary_version)
             if activate:
                 await _compiled(client, await client.activate_vocabularies([found.id]))
             return await client.vocabulary_version(found.id)
@@ -183,7 +182,7 @@ def activate(
     """
 
     async def ask() -> m.VocabularySet:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             found = await _version(client, name, version)
             return await _compiled(client, await client.activate_vocabularies([found.id]))
 
@@ -198,7 +197,7 @@ def deactivate(name: NameArgument, server: Server = "", key: Key = "", data: Dat
     """
 
     async def ask() -> m.VocabularySet:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             return await _compiled(client, await client.deactivate_vocabulary(name))
 
     _say(perform(ask()), json)
@@ -212,7 +211,7 @@ def rollback(server: Server = "", key: Key = "", data: Data = None, json: Json =
     """
 
     async def ask() -> m.VocabularySet:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             return await client.roll_back_vocabularies()
 
     _say(perform(ask()), json)
@@ -235,7 +234,7 @@ def diff(
     """
 
     async def ask() -> tuple[m.VocabularyDifference, int]:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             new = await _version(client, name, version)
             old = (await _version(client, name, against)).id if against else ""
             with remarks.status("comparing"):
@@ -301,7 +300,7 @@ def preview_axes(file: TableFile, server: Server = "", key: Key = "", data: Data
 
     async def ask() -> m.AxisPreview:
         wanted = _table(file)
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             with remarks.status("comparing"):
                 return await client.preview_axis_table(wanted)
 
@@ -332,7 +331,7 @@ def apply_axes(file: TableFile, server: Server = "", key: Key = "", data: Data =
 
     async def ask() -> m.VocabularySet:
         wanted = _table(file)
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             return await _compiled(client, await client.apply_axis_table(wanted))
 
     _say(perform(ask()), json)
@@ -346,7 +345,7 @@ def roll_back_axes(server: Server = "", key: Key = "", data: Data = None, json: 
     """
 
     async def ask() -> m.VocabularySet:
-        async with _loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data)) as client:
             return await _compiled(client, await client.roll_back_axis_table())
 
     _say(perform(ask()), json)
@@ -381,52 +380,12 @@ def _say(one: m.VocabularySet, json: bool) -> None:
         typer.echo(f"In use: {', '.join(one.members) or 'no imported vocabulary'} ({one.reason}).")
 
 
-@asynccontextmanager
-async def _loaded(target: Target) -> AsyncIterator[AsyncClient]:
-    """A client of a server whose vocabularies are there: one that starts compiles them first, once."""
-    async with connected(target) as client:
-        deadline = time.monotonic() + LOADING_SECONDS
-        with remarks.status("loading the vocabularies"):
-            while True:
-                try:
-                    async for _ in client.vocabularies():
-                        break
-                    break
-                except Busy:
-                    if time.monotonic() > deadline:
-                        raise
-                    await asyncio.sleep(LOOK_SECONDS)
-        yield client
-
-
-async def _read(client: AsyncClient, version: m.VocabularyVersion) -> m.VocabularyVersion:
-    with remarks.status("reading") as status:
-        while version.state in ("waiting", "running"):
-            await asyncio.sleep(LOOK_SECONDS)
-            version = await client.vocabulary_version(version.id)
-            status.update(f"reading: {version.rows:,} rows")
-    if version.state == "failed":
-        rows = "".join(f"\n{row.file}, line {row.line}: {row.problem}" for row in version.skipped_rows[:3])
-        raise Failed(f"The import failed: {version.problem}{rows}")
-    return version
-
-
 async def _compiled(client: AsyncClient, one: m.VocabularySet) -> m.VocabularySet:
-    with remarks.status("compiling; what was in use stays so until it is done"):
-        while one.state in ("waiting", "running"):
-            await asyncio.sleep(LOOK_SECONDS)
-            one = await client.vocabulary_set(one.id)
-    if one.state == "failed":
-        raise Failed(f"It did not come into use: {one.problem}")
-    return one
+    return await compiled(one, client.vocabulary_set, otherwise="It did not come into use")
 
 
 async def _version(client: AsyncClient, name: str, version: str) -> m.VocabularyVersion:
-    """The imported version that is meant. Raises NotFound."""
-    async for one in client.vocabulary_versions(name):
-        if one.state == "ready" and version in ("", one.version):
-            return one
-    raise NotFound(f"No version {version} of {name} is imported.", remedy=f"See: mitagger vocabulary versions {name}")
+    return await meant(client.vocabulary_versions(name), name, version, listing="mitagger vocabulary versions")
 
 
 async def _tagged(client: AsyncClient, curies: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
-"""Where a server is."""
+"""Where a server is, and who asks it."""
 
 import ipaddress
+from importlib.metadata import version
 
 import httpx
 
@@ -12,3 +13,9 @@ def on_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def introduced(key: str) -> dict[str, str]:
+    """Headers that say who asks: this client, by whose name people know its sessions among theirs, and its key."""
+    name = {"User-Agent": f"MITagger-client/{version('mitagger')}"}
+    return name | {"Authorization": f"Bearer {key}"} if key else name

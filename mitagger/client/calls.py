@@ -1,7 +1,8 @@
 """Every call of the public API once, without doing it: both clients send these."""
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import IO, Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,7 @@ from mitagger.client.errors import NotMitagger
 T = TypeVar("T")
 
 API = "/api/v1"
+DEFAULT = "default"  # the project that is always there
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = None
     parts: Mapping[str, tuple[str | None, Any]] | None = None  # of a multipart form: (file name, text or file)
+    of_project: bool = False  # whether it is about one project, which the client names
 
     @property
     def safe(self) -> bool:
@@ -49,7 +52,11 @@ class Call(Generic[T]):
 
     def at(self, cursor: str) -> "Call[T]":
         """The same call for the page at `cursor`."""
-        return Call(self.method, self.path, self.answer, {**self.params, "cursor": cursor})
+        return replace(self, params={**self.params, "cursor": cursor})
+
+    def within(self, project: str) -> "Call[T]":
+        """The same call about this project, where it is about one; "": as the server does, about the default."""
+        return replace(self, params={**self.params, "project": project}) if project and self.of_project else self
 
 
 def _get(path: str, answer: Any, **params: Any) -> Call[Any]:
@@ -59,6 +66,10 @@ def _get(path: str, answer: Any, **params: Any) -> Call[Any]:
 
 def _post(path: str, answer: Any, json: Any = None, *, version: int | None = None) -> Call[Any]:
     return Call("POST", f"{API}{path}", answer, json=json, headers=_seen(version))
+
+
+def _of_project(call: Call[T]) -> Call[T]:
+    return replace(call, of_project=True)
 
 
 def _seen(version: int | None) -> dict[str, str]:
@@ -88,16 +99,18 @@ def accounts() -> Call[m.Page[m.Account]]:
     return _get("/accounts", m.Page[m.Account])
 
 
-def create_account(name: str, password: str, roles: Sequence[m.Role]) -> Call[m.Account]:
-    return _post("/accounts", m.Account, {"name": name, "password": password, "roles": list(roles)})
+def create_account(name: str, password: str, roles: Sequence[m.Role], project: str) -> Call[m.Account]:
+    body = {"name": name, "password": password, "roles": list(roles), "project": project or DEFAULT}
+    return _post("/accounts", m.Account, body)
 
 
 def keys() -> Call[m.Page[m.ApiKey]]:
     return _get("/keys", m.Page[m.ApiKey])
 
 
-def invite(name: str, roles: Sequence[m.Role], days: int) -> Call[m.AccountLink]:
-    return _post("/invitations", m.AccountLink, {"name": name, "roles": list(roles), "days": days})
+def invite(name: str, roles: Sequence[m.Role], days: int, project: str) -> Call[m.AccountLink]:
+    body = {"name": name, "roles": list(roles), "days": days, "project": project or DEFAULT}
+    return _post("/invitations", m.AccountLink, body)
 
 
 def new_link(person: str, days: int) -> Call[m.AccountLink]:
@@ -128,8 +141,9 @@ def sign_out_everywhere() -> Call[None]:
     return Call("DELETE", f"{API}/sessions", None)
 
 
-def create_key(name: str, roles: Sequence[m.Role], days: int | None) -> Call[m.ApiKey]:
-    return _post("/keys", m.ApiKey, {"name": name, "roles": list(roles), "days": days})
+def create_key(name: str, roles: Sequence[m.Role], days: int | None, projects: Sequence[str]) -> Call[m.ApiKey]:
+    body = {"name": name, "roles": list(roles), "days": days, "projects": list(projects)}
+    return _post("/keys", m.ApiKey, body)
 
 
 def create_personal_key(name: str, roles: Sequence[m.Role], projects: Sequence[str], days: int) -> Call[m.ApiKey]:
@@ -159,11 +173,11 @@ def create_figure(file_name: str, file: IO[bytes] | None, fields: Mapping[str, A
     }
     if file is not None:
         parts["file"] = (file_name, file)
-    return Call("POST", f"{API}/figures", m.Figure, parts=parts)
+    return _of_project(Call("POST", f"{API}/figures", m.Figure, parts=parts))
 
 
 def figures(*, article: str = "", limit: int | None = None) -> Call[m.Page[m.Figure]]:
-    return _get("/figures", m.Page[m.Figure], article=article, limit=limit)
+    return _of_project(_get("/figures", m.Page[m.Figure], article=article, limit=limit))
 
 
 def figure(id: str) -> Call[m.Figure]:
@@ -178,6 +192,35 @@ def delete_figure(id: str) -> Call[None]:
     return Call("DELETE", f"{API}/figures/{_id(id)}", None)
 
 
+def measures(project: str, since: date | None, until: date | None) -> Call[m.Measures]:
+    asked = {"since": since and since.isoformat(), "until": until and until.isoformat()}
+    return _get(f"/projects/{_id(project)}/measures", m.Measures, **asked)
+
+
+def start_measures_rebuild() -> Call[m.MeasuresRebuild]:
+    return _post("/measures/rebuild", m.MeasuresRebuild, {})
+
+
+def measures_rebuild() -> Call[m.MeasuresRebuild]:
+    return _get("/measures/rebuild", m.MeasuresRebuild)
+
+
+def propose_erasure(selection: Mapping[str, Any]) -> Call[m.Erasure]:
+    return _of_project(_post("/erasures", m.Erasure, dict(selection)))
+
+
+def confirm_erasure(id: str, figures: int) -> Call[m.Erasure]:
+    return _post(f"/erasures/{_id(id)}/confirm", m.Erasure, {"figures": figures})
+
+
+def erasures() -> Call[m.Page[m.Erasure]]:
+    return _of_project(_get("/erasures", m.Page[m.Erasure]))
+
+
+def erasure(id: str) -> Call[m.Erasure]:
+    return _get(f"/erasures/{_id(id)}", m.Erasure)
+
+
 def view(id: str, page: int, frame: int) -> Call[m.PageView]:
     return _get(f"/figures/{_id(id)}/view", m.PageView, page=page, frame=frame)
 
@@ -189,14 +232,14 @@ def rendered(id: str, asked: Mapping[str, Any]) -> str:
 
 
 def articles() -> Call[m.Page[m.Article]]:
-    return _get("/articles", m.Page[m.Article])
+    return _of_project(_get("/articles", m.Page[m.Article]))
 
 
 # --- quarantine
 
 
 def quarantine() -> Call[m.Page[m.Quarantined]]:
-    return _get("/quarantine", m.Page[m.Quarantined])
+    return _of_project(_get("/quarantine", m.Page[m.Quarantined]))
 
 
 def quarantined(id: str) -> Call[m.Quarantined]:
@@ -225,7 +268,7 @@ def refuse(id: str, reason: m.Refusal, version: int | None) -> Call[m.Quarantine
 
 
 def start_import(name: str, total: int | None) -> Call[m.Import]:
-    return _post("/imports", m.Import, {"name": name, "total": total})
+    return _of_project(_post("/imports", m.Import, {"name": name, "total": total}))
 
 
 def import_rows(id: str, rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
@@ -233,7 +276,7 @@ def import_rows(id: str, rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults
 
 
 def preview_rows(rows: Sequence[Mapping[str, Any]]) -> Call[m.RowResults]:
-    return _post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]})
+    return _of_project(_post("/imports/preview", m.RowResults, {"rows": [dict(row) for row in rows]}))
 
 
 def collect_files(dry_run: bool) -> Call[m.Collected]:
@@ -241,11 +284,11 @@ def collect_files(dry_run: bool) -> Call[m.Collected]:
 
 
 def import_archive(file_name: str, file: IO[bytes]) -> Call[m.Import]:
-    return Call("POST", f"{API}/imports/archive", m.Import, parts={"file": (file_name, file)})
+    return _of_project(Call("POST", f"{API}/imports/archive", m.Import, parts={"file": (file_name, file)}))
 
 
 def imports() -> Call[m.Page[m.Import]]:
-    return _get("/imports", m.Page[m.Import])
+    return _of_project(_get("/imports", m.Page[m.Import]))
 
 
 def import_(id: str) -> Call[m.Import]:
@@ -263,8 +306,29 @@ def vocabularies() -> Call[m.Page[m.Vocabulary]]:
     return _get("/vocabularies", m.Page[m.Vocabulary])
 
 
-def learned() -> Call[m.Page[m.Learned]]:
-    return _get("/learned", m.Page[m.Learned])
+def learned(project: str) -> Call[m.Page[m.Learned]]:
+    return _get("/learned", m.Page[m.Learned], project=project)
+
+
+def learned_scores() -> Call[m.Page[m.Scores]]:
+    return _get("/learned/scores", m.Page[m.Scores])
+
+
+def switch_scores(project: str, on: bool) -> Call[m.Scores]:
+    return _post(f"/learned/scores/{_id(project)}/{'enable' if on else 'disable'}", m.Scores)
+
+
+def bioportal_consent(project: str) -> Call[m.BioPortalConsent]:
+    return _get(f"/projects/{_id(project)}/bioportal", m.BioPortalConsent)
+
+
+def allow_bioportal(project: str, legends: bool, reports: bool) -> Call[m.BioPortalConsent]:
+    body = {"legends": legends, "reports": reports}
+    return Call("PUT", f"{API}/projects/{_id(project)}/bioportal", m.BioPortalConsent, json=body)
+
+
+def scope_learned(id: str, scope: str) -> Call[m.Learned]:
+    return _post(f"/learned/{_id(id)}/{'widen' if scope == 'site' else 'narrow'}", m.Learned)
 
 
 def switch_learned(id: str, on: bool) -> Call[m.Learned]:
@@ -316,6 +380,58 @@ def roll_back_vocabularies() -> Call[m.VocabularySet]:
     return _post("/vocabularies/rollback", m.VocabularySet)
 
 
+def import_mappings(
+    name: str, upload: str, file: str, *, version: str, least_confidence: float, activate: bool
+) -> Call[m.MappingVersion]:
+    body: dict[str, Any] = {"name": name, "upload": upload, "file": file, "version": version, "activate": activate}
+    return _post("/mappings/versions", m.MappingVersion, {**body, "least_confidence": least_confidence})
+
+
+def take_mappings(name: str, vocabulary: str, *, version: str, activate: bool) -> Call[m.MappingVersion]:
+    body = {"name": name, "vocabulary": vocabulary, "version": version, "activate": activate}
+    return _post("/mappings/versions", m.MappingVersion, body)
+
+
+def mapping_versions(name: str) -> Call[m.Page[m.MappingVersion]]:
+    return _get("/mappings/versions", m.Page[m.MappingVersion], name=name)
+
+
+def mapping_version(id: str) -> Call[m.MappingVersion]:
+    return _get(f"/mappings/versions/{_id(id)}", m.MappingVersion)
+
+
+def delete_mapping_version(id: str) -> Call[None]:
+    return Call("DELETE", f"{API}/mappings/versions/{_id(id)}", None)
+
+
+def activate_mappings(ids: Sequence[str]) -> Call[m.MappingSet]:
+    return _post("/mappings/sets", m.MappingSet, {"activate": list(ids)})
+
+
+def deactivate_mappings(name: str) -> Call[m.MappingSet]:
+    return _post("/mappings/sets", m.MappingSet, {"deactivate": name})
+
+
+def mapping_sets() -> Call[m.Page[m.MappingSet]]:
+    return _get("/mappings/sets", m.Page[m.MappingSet])
+
+
+def mapping_set(id: str) -> Call[m.MappingSet]:
+    return _get(f"/mappings/sets/{_id(id)}", m.MappingSet)
+
+
+def roll_back_mappings() -> Call[m.MappingSet]:
+    return _post("/mappings/rollback", m.MappingSet)
+
+
+def mapping_targets() -> Call[m.MappingTargets]:
+    return _get("/mappings/targets", m.MappingTargets)
+
+
+def remap(source: str, target: str, limit: int | None) -> Call[m.Remap]:
+    return _of_project(_get("/mappings/remap", m.Remap, **{"from": source, "to": target, "limit": limit}))
+
+
 def axis_table() -> Call[m.AxisTable]:
     return _get("/vocabularies/axes", m.AxisTable)
 
@@ -340,6 +456,10 @@ def concept(curie: str) -> Call[m.ConceptDetail]:
     return _get(f"/concepts/{_id(curie)}", m.ConceptDetail)
 
 
+def lineage(curies: Sequence[str]) -> Call[m.Page[m.Lineage]]:
+    return _get("/concepts/lineage", m.Page[m.Lineage], curie=list(curies))
+
+
 # --- assignments
 
 
@@ -348,11 +468,11 @@ def recommendations(figure: str) -> Call[m.Recommendations]:
 
 
 def assign(body: Mapping[str, Any]) -> Call[m.Assigned]:
-    return _post("/assignments", m.Assigned, dict(body))
+    return _of_project(_post("/assignments", m.Assigned, dict(body)))
 
 
 def assignments(**filters: Any) -> Call[m.Page[m.AssignmentSummary]]:
-    return _get("/assignments", m.Page[m.AssignmentSummary], **filters)
+    return _of_project(_get("/assignments", m.Page[m.AssignmentSummary], **filters))
 
 
 def assignment(id: str) -> Call[m.Assignment]:
@@ -363,35 +483,131 @@ def decide(id: str, decision: Mapping[str, Any], version: int | None) -> Call[m.
     return _post(f"/assignments/{_id(id)}/decisions", m.Assignment, dict(decision), version=version)
 
 
-def submit(id: str, *, no_tag_applies: bool, version: int | None) -> Call[m.Assignment]:
-    body = {"no_tag_applies": no_tag_applies}
+def submit(id: str, *, no_tag_applies: bool, no_tag_on: Sequence[str], version: int | None) -> Call[m.Assignment]:
+    body: dict[str, Any] = {"no_tag_applies": no_tag_applies}
+    if no_tag_on:
+        body["no_tag_on"] = list(no_tag_on)
     return _post(f"/assignments/{_id(id)}/submit", m.Assignment, body, version=version)
 
 
-def review(id: str, verdict: str, comment: str, version: int | None) -> Call[m.Assignment]:
-    body = {"verdict": verdict, "comment": comment}
+def review(id: str, verdict: str, comment: str, reasons: Mapping[str, str], version: int | None) -> Call[m.Assignment]:
+    body: dict[str, Any] = {"verdict": verdict, "comment": comment}
+    if reasons:
+        body["reasons"] = [{"key": key, "text": text} for key, text in reasons.items()]
     return _post(f"/assignments/{_id(id)}/review", m.Assignment, body, version=version)
 
 
+def correct(id: str, decision: Mapping[str, Any], version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/review/decisions", m.Assignment, dict(decision), version=version)
+
+
 def next_assignment() -> Call[m.Assignment | None]:
-    return _post("/assignments/next", m.Assignment | None)
+    return _of_project(_post("/assignments/next", m.Assignment | None))
 
 
 def plan(body: Mapping[str, Any]) -> Call[m.Plan]:
-    return _post("/assignments/plan", m.Plan, dict(body))
+    return _of_project(_post("/assignments/plan", m.Plan, dict(body)))
+
+
+def begin_handout(body: Mapping[str, Any]) -> Call[m.Handout]:
+    return _of_project(_post("/assignments/plan/job", m.Handout, dict(body)))
+
+
+def handout() -> Call[m.Handout]:
+    return _of_project(_get("/assignments/plan/job", m.Handout))
+
+
+def stop_handout() -> Call[m.Handout]:
+    return _of_project(Call("DELETE", f"{API}/assignments/plan/job", m.Handout))
+
+
+def move(body: Mapping[str, Any]) -> Call[m.Move]:
+    return _of_project(_post("/assignments/move", m.Move, dict(body)))
 
 
 def pool(body: Mapping[str, Any]) -> Call[m.Pooled]:
-    return _post("/assignments/pool", m.Pooled, dict(body))
+    return _of_project(_post("/assignments/pool", m.Pooled, dict(body)))
+
+
+def projects() -> Call[m.Projects]:
+    return _get("/projects", m.Projects)
+
+
+def create_project(name: str, id: str) -> Call[m.Project]:
+    return _post("/projects", m.Project, {"name": name, "id": id})
 
 
 def project(id: str) -> Call[m.Project]:
     return _get(f"/projects/{_id(id)}", m.Project)
 
 
-def change_project(id: str, members: Sequence[Mapping[str, str]], version: int | None) -> Call[m.Project]:
-    body = {"members": [dict(member) for member in members]}
-    return Call("PUT", f"{API}/projects/{_id(id)}", m.Project, json=body, headers=_seen(version))
+def change_project(id: str, changes: Mapping[str, Any]) -> Call[m.Project]:
+    return Call("PATCH", f"{API}/projects/{_id(id)}", m.Project, json=dict(changes))
+
+
+def members(project: str) -> Call[m.Members]:
+    return _get(f"/projects/{_id(project)}/members", m.Members)
+
+
+def set_member(project: str, person: str, roles: Sequence[m.Role], reviewer: str | None) -> Call[m.Member]:
+    body = {"person": person, "roles": list(roles), "reviewer": reviewer}
+    return Call("PUT", f"{API}/projects/{_id(project)}/members", m.Member, json=body)
+
+
+def remove_member(project: str, person: str, to: str, reviewer: str) -> Call[m.Left]:
+    given = {name: value for name, value in (("to", to), ("reviewer", reviewer)) if value}
+    return Call("DELETE", f"{API}/projects/{_id(project)}/members/{_id(person)}", m.Left, given)
+
+
+def gold(project: str) -> Call[m.Page[m.Gold]]:
+    return _get("/gold", m.Page[m.Gold], project=project)
+
+
+def gold_of(figure: str) -> Call[m.Gold]:
+    return _get(f"/figures/{_id(figure)}/gold", m.Gold)
+
+
+def mark_gold(figure: str) -> Call[m.Gold]:
+    return Call("PUT", f"{API}/figures/{_id(figure)}/gold", m.Gold)
+
+
+def withdraw_gold(figure: str) -> Call[m.Gold]:
+    return Call("DELETE", f"{API}/figures/{_id(figure)}/gold", m.Gold)
+
+
+def standards(project: str) -> Call[m.Standards]:
+    return _get(f"/projects/{_id(project)}/standards", m.Standards)
+
+
+def set_standards(project: str, asked: Mapping[str, Any], version: int | None) -> Call[m.Standards]:
+    path = f"{API}/projects/{_id(project)}/standards"
+    return Call("PUT", path, m.Standards, json=dict(asked), headers=_seen(version))
+
+
+def newcomers(project: str) -> Call[list[m.Newcomer]]:
+    return _get(f"/projects/{_id(project)}/newcomers", list[m.Newcomer])
+
+
+def let_in(project: str, person: str, reason: str) -> Call[m.Newcomer]:
+    path = f"{API}/projects/{_id(project)}/newcomers/{_id(person)}"
+    return Call("PUT", path, m.Newcomer, json={"reason": reason})
+
+
+def gold_scores(project: str, person: str) -> Call[m.Page[m.GoldScore]]:
+    return _get(f"/projects/{_id(project)}/scores/{_id(person)}", m.Page[m.GoldScore])
+
+
+def feedback(assignment: str) -> Call[m.Feedback]:
+    return _get(f"/assignments/{_id(assignment)}/feedback", m.Feedback)
+
+
+def rules(project: str) -> Call[m.Rules]:
+    return _get(f"/projects/{_id(project)}/rules", m.Rules)
+
+
+def set_rules(project: str, wanted: Mapping[str, Any], version: int | None) -> Call[m.Rules]:
+    path = f"{API}/projects/{_id(project)}/rules"
+    return Call("PUT", path, m.Rules, json=dict(wanted), headers=_seen(version))
 
 
 def guidelines(project: str, number: int | None) -> Call[m.Guidelines]:
@@ -401,6 +617,14 @@ def guidelines(project: str, number: int | None) -> Call[m.Guidelines]:
 def write_guidelines(project: str, text: str, number: int | None) -> Call[m.Guidelines]:
     body = {"text": text, "number": number}
     return Call("PUT", f"{API}/projects/{_id(project)}/guidelines", m.Guidelines, json=body)
+
+
+def open_assignment(id: str) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/open", m.Assignment)
+
+
+def refresh_recommendations(id: str, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/recommendations/refresh", m.Assignment, version=version)
 
 
 def undo(id: str, version: int | None) -> Call[m.Assignment]:
@@ -455,14 +679,47 @@ def history(id: str) -> Call[m.Page[m.HistoryEntry]]:
     return _get(f"/assignments/{_id(id)}/history", m.Page[m.HistoryEntry])
 
 
+def as_it_stood(id: str, number: int | None, at: datetime | None) -> Call[m.Stood]:
+    return _get(f"/assignments/{_id(id)}/as-it-stood", m.Stood, number=number, at=at.isoformat() if at else None)
+
+
+def revert(id: str, number: int, version: int | None) -> Call[m.Assignment]:
+    return _post(f"/assignments/{_id(id)}/revert", m.Assignment, {"number": number}, version=version)
+
+
+def adjudications() -> Call[m.Page[m.WaitingFigure]]:
+    return _get("/adjudications", m.Page[m.WaitingFigure])
+
+
+def adjudication(figure: str) -> Call[m.Adjudication]:
+    return _get(f"/figures/{_id(figure)}/adjudication", m.Adjudication)
+
+
+def choose(figure: str, keep: Sequence[str], drop: Sequence[str], clear: Sequence[str]) -> Call[m.Adjudication]:
+    body = {"keep": list(keep), "drop": list(drop), "clear": list(clear)}
+    return _post(f"/figures/{_id(figure)}/adjudication/choices", m.Adjudication, body)
+
+
+def adjudicate(figure: str) -> Call[m.Adjudication]:
+    return _post(f"/figures/{_id(figure)}/adjudication", m.Adjudication)
+
+
 # --- results
 
 
-def start_export(format: m.ExportFormat, statuses: Sequence[str]) -> Call[m.Export]:
-    body: dict[str, Any] = {"format": format}
+def start_export(
+    format: m.ExportFormat, statuses: Sequence[str], figures: Sequence[str] | None, map_to: str
+) -> Call[m.Export]:
+    body: dict[str, Any] = {"format": format, **({"map_to": map_to} if map_to else {})}
     if statuses:
         body["statuses"] = list(statuses)
-    return _post("/exports", m.Export, body)
+    if figures is not None:
+        body["figures"] = list(figures)
+    return _of_project(_post("/exports", m.Export, body))
+
+
+def exports() -> Call[m.Page[m.Export]]:
+    return _of_project(_get("/exports", m.Page[m.Export]))
 
 
 def export(id: str) -> Call[m.Export]:
@@ -478,18 +735,18 @@ def rebuild() -> Call[m.Rebuild]:
 
 
 def search(words: str, **filters: Any) -> Call[m.Found]:
-    return _get("/search", m.Found, q=words, **filters)
+    return _of_project(_get("/search", m.Found, q=words, **filters))
 
 
 # --- the system
 
 
 def status() -> Call[m.Status]:
-    return _get("/status", m.Status)
+    return _of_project(_get("/status", m.Status))
 
 
 def events(*, after: str = "", topics: Sequence[str] = (), limit: int | None = None) -> Call[m.Events]:
-    return _get("/events", m.Events, after=after, topic=list(topics), limit=limit)
+    return _of_project(_get("/events", m.Events, after=after, topic=list(topics), limit=limit))
 
 
 def read_event(text: str) -> m.EventRecord:

@@ -34,6 +34,17 @@ def write(folder: Path) -> Path:
     return folder
 
 
+def write_screenshot(folder: Path) -> Path:
+    """An ultrasound as it stands on a screen, with the name and the birthday of an invented patient in it: not of the
+    sample, for what looks after such pictures. Returns the file. Raises Unavailable as `write`."""
+    name = pyvips.Image.text("MUSTER, ERIKA   1964-08-12", dpi=110)
+    picture = _node()
+    white = (name > 0).ifthenelse(255, picture.crop(12, 10, name.width, name.height))
+    file = folder / "screenshot.png"
+    picture.insert(white, 12, 10).write_to_file(str(file))
+    return file
+
+
 # DICOM files as they are: name in the sample, name among pydicom's test files.
 DICOM = {
     "ct-thorax.dcm": "CT_small.dcm",

@@ -36,12 +36,31 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Which figures: these, those of an article, or (neither given) all. Only those that nobody has."""
+
+    figures: tuple[str, ...] | None = None
+    article: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a plan gives one annotator."""
+
+    pair: Pair
+    figures: int
+    hidden: int
+    gold: int
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One assignment to be."""
 
     figure: str
     pair: Pair
     hidden: bool
+    trial: bool = False
 
 
 def check(order: Order) -> None:
@@ -87,6 +106,22 @@ def plan(
         hidden = drawn("hidden", figure) < order.hidden_share
         planned += [Planned(figure, pairs[annotator], hidden) for annotator in team]
     return planned
+
+
+def with_gold(
+    planned: Sequence[Planned], share: float, seed: str, spare: dict[str, list[str]]
+) -> tuple[list[Planned], dict[str, list[str]]]:
+    """The plan with gold figures for whom they measure, and what is then left of `spare` (figures by annotator).
+
+    Whether one comes with an assignment is drawn by annotator and figure; to the annotator it looks like any other.
+    """
+    left = {annotator: list(figures) for annotator, figures in spare.items()}
+    gold = [
+        Planned(left[one.pair.annotator].pop(0), one.pair, hidden=False, trial=True)
+        for one in planned
+        if left.get(one.pair.annotator) and drawn(f"{seed}/mixed", f"{one.pair.annotator}/{one.figure}") < share
+    ]
+    return [*planned, *gold], left
 
 
 def drawn(what: str, id: str) -> float:

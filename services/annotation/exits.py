@@ -69,16 +69,26 @@ def release(assignment: Assignment, by: str, at: datetime) -> tuple[Assignment, 
         raise _refused("release", assignment, remedy="Reopen it first: its tags are final.")
     gone, events = withdraw_all(assignment, at)
     new = with_decisions(assignment, gone).changed(
-        state="released", review_begun=False, concern=None, flagged=False, undo=(), redo=()
+        state="released", review_begun=False, concern=None, flagged=False, opened_with=None, undo=(), redo=()
     )
     return new.noted("release", by, at, gone), events
 
 
-def assign_again(assignment: Assignment, reviewer: str, by: str, at: datetime) -> Assignment:
+def assign_again(
+    assignment: Assignment, reviewer: str, by: str, at: datetime, *, handout: str | None = None
+) -> Assignment:
     """A released assignment given to its annotator again; any other as it is."""
     if assignment.state != "released":
         return assignment
-    return assignment.changed(state=_before(assignment), reviewer=reviewer).noted("assign", by, at)
+    again = assignment.changed(state=_before(assignment), reviewer=reviewer, handout=handout)
+    return again.noted("assign", by, at)
+
+
+def review_by(assignment: Assignment, reviewer: str, by: str, at: datetime) -> Assignment:
+    """The assignment with another reviewer; any that is approved, or tagged by that person, as it is."""
+    if assignment.state == "approved" or reviewer in (assignment.reviewer, assignment.annotator):
+        return assignment
+    return assignment.changed(reviewer=reviewer, review_begun=False).noted("assign", by, at)
 
 
 def _before(assignment: Assignment) -> State:

@@ -11,6 +11,7 @@ from services.annotation.model import Assignment, Review
 from services.annotation.reviewing import review_event
 from services.annotation.tagging import tag_event
 from shared.bus.port import Bus
+from shared.documents.pages import pages
 from shared.documents.port import Documents
 from shared.errors import Invalid
 from shared.events.review import ReviewDone
@@ -39,29 +40,23 @@ async def republish(documents: Documents, bus: Bus, topics: Sequence[str]) -> in
 
 
 async def _tags(documents: Documents, bus: Bus, wanted: set[str]) -> int:
-    assignments, sent, after = documents.collection(Assignment), 0, None
-    while True:
-        page = await assignments.find(after=after, limit=_PAGE)
+    sent = 0
+    async for page in pages(documents.collection(Assignment), limit=_PAGE):
         events = [
             event
-            for assignment in page.items
+            for assignment in page
             for decided in assignment.decisions
             if decided.revision and (event := tag_event(assignment, decided)).topic in wanted
         ]
         await bus.publish(events)
         sent += len(events)
-        after = page.next
-        if after is None:
-            return sent
+    return sent
 
 
 async def _reviews(documents: Documents, bus: Bus) -> int:
-    reviews, sent, after = documents.collection(Review), 0, None
-    while True:
-        page = await reviews.find(after=after, limit=_PAGE)
-        events = [event for review in page.items if (event := review_event(review, revision=review.version))]
+    sent = 0
+    async for page in pages(documents.collection(Review), limit=_PAGE):
+        events = [event for review in page if (event := review_event(review, revision=review.version))]
         await bus.publish(events)
         sent += len(events)
-        after = page.next
-        if after is None:
-            return sent
+    return sent

@@ -12,12 +12,12 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.annotation.model import Assignment, Decided, Step
+from services.annotation.model import Action, Assignment, Decided, Step
 from shared.errors import Conflict, Invalid, NotFound, TooLarge
 from shared.events.envelope import Event, event_id
 from shared.events.legend import Assertion
 from shared.events.recommendation import Axis, Recommendation, Span
-from shared.events.review import RejectReason
+from shared.events.review import RecommendationSet, RejectReason
 from shared.events.tag import Tag, TagAccepted, TagWithdrawn
 
 MAX_STEPS: Final = 30  # that can be undone
@@ -68,7 +68,8 @@ class Command(BaseModel):
 
 class Accept(Command):
     """Accepts a recommendation; assertion, panels and spans are the recommendation's unless given. `shown`, the
-    recommendation as the caller saw it, lets it be accepted after a newer set has replaced it."""
+    recommendation as the caller saw it, lets it be accepted after a newer set has replaced it. `bulk`: with all of its
+    axis above a score, none looked at by itself; measures and samples of reviews tell such tags from the others."""
 
     kind: Literal["accept"]
     recommendation: Plain
@@ -76,6 +77,7 @@ class Accept(Command):
     panels: Panels | None = None
     spans: Mentions | None = None
     shown: Recommendation | None = None
+    bulk: bool = False
 
 
 class Reject(Command):
@@ -130,24 +132,59 @@ def tag_id(assignment: str, key: str) -> str:
 
 
 def decide(
-    assignment: Assignment, command: Accept | Reject | Add | Withdraw, recommended: Recommendation | None, at: datetime
+    assignment: Assignment,
+    command: Accept | Reject | Add | Withdraw,
+    recommended: Recommendation | None,
+    at: datetime,
+    recommended_in: RecommendationSet | None = None,
+    *,
+    by: str | None = None,
 ) -> tuple[Assignment, list[Event]]:
     """The assignment after the decision, with the tag events that it causes; the same assignment when it changes
     nothing.
 
-    `recommended` is the content of the recommendation that the command names. Raises Conflict when it would change an
-    assignment that is submitted or approved, Invalid, NotFound (nothing to withdraw), TooLarge (too many decisions).
+    `recommended` is the content of the recommendation that the command names, `recommended_in` the set it stands in,
+    where that is known. The annotator decides while it is open or returned; the reviewer, named as `by`, while it is
+    submitted: that begins the review, and the tags are the reviewer's. Raises Conflict in other states, Invalid,
+    NotFound (nothing to withdraw), TooLarge (too many decisions).
     """
     match command:
         case Accept() | Reject():
             if recommended is None:
                 raise ValueError("accepting or rejecting needs the recommendation's content")
-            decisions = _answer(assignment, command, recommended, at)
+            decisions = _answer(assignment, command, recommended, at, recommended_in)
         case Add():
             decisions = [_add(assignment, command, at)]
         case Withdraw():
             decisions = [_withdraw(assignment, command.key, at)]
     changed = [decided for decided in decisions if not _same(decided, assignment.decided(decided.tag.key))]
+    if not changed:
+        return assignment, []
+    if by is not None:
+        return _corrected(assignment, command.kind, changed, at, by)
+    if assignment.state not in ("open", "returned"):
+        raise Conflict(
+            f"The assignment is {assignment.state}; its decisions are closed.",
+            difference={"state": {"yours": "open", "theirs": assignment.state}},
+            remedy=CLOSED[assignment.state],
+        )
+    return _decided(assignment, command.kind, changed, at)
+
+
+def revert(
+    assignment: Assignment, past: Sequence[Decided], number: int, at: datetime
+) -> tuple[Assignment, list[Event]]:
+    """The assignment with the decisions that it had at its version `number` (`past`, see `history.stood`), as one step
+    that can be undone; whose decisions they were stays. Unchanged where it says the same already. Raises Conflict when
+    it is closed.
+    """
+    before = {decided.tag.key: decided for decided in past}
+    restored = [
+        _at(before[decided.tag.key], at) if decided.tag.key in before else _withdrawn(decided, at)
+        for decided in assignment.decisions
+        if decided.tag.key in before or decided.kind != "withdraw"
+    ]
+    changed = [decided for decided in restored if not _same(decided, assignment.decided(decided.tag.key))]
     if not changed:
         return assignment, []
     if assignment.state not in ("open", "returned"):
@@ -156,6 +193,13 @@ def decide(
             difference={"state": {"yours": "open", "theirs": assignment.state}},
             remedy=CLOSED[assignment.state],
         )
+    return _decided(assignment, "revert", changed, at, to=number)
+
+
+def _decided(
+    assignment: Assignment, action: Action, changed: Sequence[Decided], at: datetime, to: int | None = None
+) -> tuple[Assignment, list[Event]]:
+    """The annotator's change, as a step."""
     counted = [_counted(decided, assignment.decided(decided.tag.key)) for decided in changed]
     new = assignment.changed(
         decisions=_replaced(assignment.decisions, counted),
@@ -163,12 +207,49 @@ def decide(
         redo=(),
         no_tag_applies=assignment.no_tag_applies and not any(decided.stands for decided in counted),
     )
-    if len(new.decisions) > MAX_DECISIONS:
+    return _bounded(new).noted(action, assignment.annotator, at, counted, to=to), _told(new, counted)
+
+
+def _corrected(
+    assignment: Assignment, action: Action, changed: Sequence[Decided], at: datetime, by: str
+) -> tuple[Assignment, list[Event]]:
+    """The reviewer's change of what was submitted."""
+    if assignment.state != "submitted":
+        raise Conflict(
+            f"The assignment is {assignment.state}; a reviewer changes what is submitted.",
+            difference={"state": {"yours": "submitted", "theirs": assignment.state}},
+            remedy="Reopen it first." if assignment.state == "approved" else "Wait until it is submitted.",
+        )
+    counted = [
+        _counted(_signed(decided, before, by), before)
+        for decided in changed
+        for before in [assignment.decided(decided.tag.key)]
+    ]
+    new = assignment.changed(
+        decisions=_replaced(assignment.decisions, counted),
+        review_begun=True,
+        no_tag_applies=assignment.no_tag_applies and not any(decided.stands for decided in counted),
+    )
+    return _bounded(new).noted(action, by, at, counted), _told(new, counted)
+
+
+def _signed(decided: Decided, before: Decided | None, by: str) -> Decided:
+    """As the reviewer's decision. Taking somebody's tag back, or to another panel, does not make it one's own."""
+    stays = before is not None and (decided.kind == "withdraw" or (before.stands and decided.stands))
+    annotator = before.tag.annotator if stays and before else by
+    return decided.model_copy(update={"by": by, "tag": decided.tag.model_copy(update={"annotator": annotator})})
+
+
+def _bounded(assignment: Assignment) -> Assignment:
+    if len(assignment.decisions) > MAX_DECISIONS:
         raise TooLarge(
             f"An assignment holds at most {MAX_DECISIONS} decisions.", remedy="Keep to the concepts that matter."
         )
-    events: list[Event] = [tag_event(new, decided) for decided in counted if decided.revision]
-    return new.noted(command.kind, assignment.annotator, at, counted), events
+    return assignment
+
+
+def _told(assignment: Assignment, counted: Sequence[Decided]) -> list[Event]:
+    return [tag_event(assignment, decided) for decided in counted if decided.revision]
 
 
 def undo(assignment: Assignment, at: datetime) -> tuple[Assignment, list[Event]]:
@@ -194,9 +275,7 @@ def _stepped(assignment: Assignment, way: Literal["undo", "redo"], at: datetime)
         )
     step = steps[-1]
     gone = [_withdrawn(decided, at) for key in step.new if (decided := assignment.decided(key))]
-    back = [
-        decided.model_copy(update={"tag": decided.tag.model_copy(update={"decided_at": at})}) for decided in step.former
-    ]
+    back = [_at(decided, at) for decided in step.former]
     counted = [_counted(decided, assignment.decided(decided.tag.key)) for decided in (*gone, *back)]
     inverse = _step(assignment, counted)
     new = assignment.changed(
@@ -204,8 +283,7 @@ def _stepped(assignment: Assignment, way: Literal["undo", "redo"], at: datetime)
         undo=steps[:-1] if way == "undo" else (*assignment.undo, inverse)[-MAX_STEPS:],
         redo=steps[:-1] if way == "redo" else (*assignment.redo, inverse)[-MAX_STEPS:],
     )
-    events: list[Event] = [tag_event(new, decided) for decided in counted if decided.revision]
-    return new.noted(way, assignment.annotator, at, counted), events
+    return new.noted(way, assignment.annotator, at, counted), _told(new, counted)
 
 
 def _step(assignment: Assignment, changed: Sequence[Decided]) -> Step:
@@ -221,12 +299,13 @@ def tag_event(assignment: Assignment, decided: Decided) -> TagAccepted | TagWith
     common = {
         "time": decided.tag.decided_at,
         "project": assignment.project,
-        "actor": assignment.annotator,
+        "actor": decided.by or assignment.annotator,
         "figure": assignment.figure,
         "revision": decided.revision,
         "tag_id": tag_id(assignment.id, key),
         "assignment": assignment.id,
         "tag": decided.tag,
+        "trial": assignment.trial is not None,
     }
     if decided.stands:
         return TagAccepted.model_validate(common)
@@ -245,7 +324,11 @@ def with_decisions(assignment: Assignment, changed: Sequence[Decided]) -> Assign
 
 
 def _answer(
-    assignment: Assignment, command: Accept | Reject, recommended: Recommendation, at: datetime
+    assignment: Assignment,
+    command: Accept | Reject,
+    recommended: Recommendation,
+    at: datetime,
+    recommended_in: RecommendationSet | None,
 ) -> list[Decided]:
     accepting = isinstance(command, Accept)
     assertion = (command.assertion if isinstance(command, Accept) else None) or recommended.assertion
@@ -264,6 +347,7 @@ def _answer(
         spans=recommended.spans if spans is None else _spans(spans),
         source="recommendation",
         score=recommended.score,
+        bulk=isinstance(command, Accept) and command.bulk,
         annotator=assignment.annotator,
         decided_at=at,
     )
@@ -271,6 +355,8 @@ def _answer(
         kind="accept" if accepting else "reject",
         tag=tag,
         recommendation=command.recommendation,
+        recommended_in=recommended_in,
+        model_score=recommended.score if recommended.model_score is None else recommended.model_score,
         reason=None if isinstance(command, Accept) else command.reason,
     )
     # A recommendation carries one decision: accepting it with another assertion, or rejecting it, replaces the former.
@@ -300,7 +386,7 @@ def _add(assignment: Assignment, command: Add, at: datetime) -> Decided:
         panels = before.tag.panels if command.panels is None else sorted(set(command.panels))
         spans = before.tag.spans if command.spans is None else _spans(command.spans)
         tag = before.tag.model_copy(update={"panels": panels, "spans": spans, "decided_at": at})
-        return before.model_copy(update={"tag": tag})
+        return before.model_copy(update={"tag": tag, "by": None})
     concept = command.curie is not None
     tag = Tag(
         key=key,
@@ -330,16 +416,21 @@ def _withdraw(assignment: Assignment, key: str, at: datetime) -> Decided:
 
 
 def _withdrawn(before: Decided, at: datetime) -> Decided:
-    tag = before.tag.model_copy(update={"decided_at": at})
-    return before.model_copy(update={"kind": "withdraw", "reason": None, "tag": tag})
+    return _at(before, at).model_copy(update={"kind": "withdraw", "reason": None, "by": None})
+
+
+def _at(decided: Decided, at: datetime) -> Decided:
+    return decided.model_copy(update={"tag": decided.tag.model_copy(update={"decided_at": at})})
 
 
 def _same(decided: Decided, before: Decided | None) -> bool:
-    """Whether deciding so again would say nothing new; when it was said does not count."""
+    """Whether deciding so again would say nothing new; when it was said, by whom, and of which set, does not count."""
     if before is None:
         return False
-    tag = decided.tag.model_copy(update={"decided_at": before.tag.decided_at})
-    return before == decided.model_copy(update={"tag": tag, "revision": before.revision})
+    known = ("decided_at", "annotator", "score")
+    tag = decided.tag.model_copy(update={field: getattr(before.tag, field) for field in known})
+    same = {field: getattr(before, field) for field in ("revision", "by", "recommended_in", "model_score")}
+    return before == decided.model_copy(update={"tag": tag, **same})
 
 
 def _counted(decided: Decided, before: Decided | None) -> Decided:

@@ -1,14 +1,17 @@
 """What an export says of a figure, the same in every format."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, get_args
 
+from services.export.mapped import ToVocabulary
 from services.export.merge import final_tags, provisional_tags
 from services.export.model import Facts, FigureRecord, Status
 from shared.events.recommendation import Axis
 from shared.events.tag import Tag
+from shared.vocabulary.mappings import Target
 
 AXES: Final[tuple[Axis, ...]] = get_args(Axis)
 
@@ -19,13 +22,15 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe
 @dataclass(frozen=True, slots=True)
 class Exported:
     """A figure with its tags: the final ones when it is approved, else the provisional ones. Their order depends on
-    nothing but them, so that the same state gives the same bytes."""
+    nothing but them, so that the same state gives the same bytes. `mapped`: what the concepts of its tags are in the
+    vocabulary that was asked for, by CURIE; those without one are missing."""
 
     id: str
     facts: Facts
     status: Status
     reviewer: str
     tags: list[Tag]
+    mapped: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -33,16 +38,18 @@ class Exported:
         return max(1, len(self.tags))
 
 
-def exported(record: FigureRecord) -> Exported | None:
+def exported(record: FigureRecord, mapping: ToVocabulary | None = None) -> Exported | None:
     """Null while the figure itself has not arrived."""
     if record.facts is None:
         return None
+    tags = sorted(final_tags(record) + provisional_tags(record), key=_order)
     return Exported(
         id=record.id,
         facts=record.facts,
         status=record.status,
         reviewer=record.review.reviewer if record.review is not None else "",
-        tags=sorted(final_tags(record) + provisional_tags(record), key=_order),
+        tags=tags,
+        mapped={} if mapping is None else mapping.of(tags),
     )
 
 

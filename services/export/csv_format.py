@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from services.export.content import Exported, instant, printable
+from services.export.model import MappingsInUse
+from shared.cells import guarded
 from shared.events.tag import Tag
 
 COLUMNS: Final = (
@@ -36,9 +38,8 @@ COLUMNS: Final = (
     "language",
 )
 
-# Spreadsheets run a cell that begins with one of these as a formula (OWASP, "CSV Injection"). The apostrophe itself is
-# among them, so that taking one leading apostrophe off gives every cell back as it was.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+# After these, when an export asks for another vocabulary's concepts beside the tags'.
+MAPPED_COLUMNS: Final = ("mapped_iri", "mapped_curie", "mapped_label", "mapping_predicate", "mapping_source")
 
 
 class CsvFormat:
@@ -46,7 +47,8 @@ class CsvFormat:
 
     media_type: ClassVar[str] = "text/csv; charset=utf-8"
 
-    def __init__(self) -> None:
+    def __init__(self, mapping: MappingsInUse | None = None, map_to: str = "") -> None:
+        self._columns = COLUMNS if mapping is None else COLUMNS + MAPPED_COLUMNS
         self._text = io.StringIO(newline="")
         # Every cell is quoted, as OWASP advises: a separator that another locale expects opens no new cell.
         self._writer = csv.writer(self._text, quoting=csv.QUOTE_ALL)
@@ -54,13 +56,13 @@ class CsvFormat:
     def begin(self) -> None:
         # Without a byte order mark Excel reads UTF-8 as the machine's old code page.
         self._text.write("\ufeff")
-        self._writer.writerow(COLUMNS)
+        self._writer.writerow(self._columns)
 
     def add(self, figure: Exported) -> None:
         about = _safe(_figure_cells(figure))
-        for tag_cells in map(_tag_cells, figure.tags) if figure.tags else [{}]:
+        for tag_cells in [_tag_cells(tag) | _mapped_cells(figure, tag) for tag in figure.tags] or [{}]:
             cells = about | _safe(tag_cells)
-            self._writer.writerow([cells.get(column, "") for column in COLUMNS])
+            self._writer.writerow([cells.get(column, "") for column in self._columns])
 
     def end(self) -> None:
         """A CSV has no end mark."""
@@ -70,11 +72,6 @@ class CsvFormat:
         self._text.seek(0)
         self._text.truncate()
         return written
-
-
-def guarded(cell: str) -> str:
-    """The cell, with an apostrophe in front where a spreadsheet would run it as a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _safe(cells: Mapping[str, str]) -> dict[str, str]:
@@ -115,4 +112,17 @@ def _tag_cells(tag: Tag) -> dict[str, str]:
         "score": "" if tag.score is None else str(tag.score),
         "annotator": tag.annotator,
         "decided_at": instant(tag.decided_at),
+    }
+
+
+def _mapped_cells(figure: Exported, tag: Tag) -> dict[str, str]:
+    target = figure.mapped.get(tag.curie or "")
+    if target is None:
+        return {}
+    return {
+        "mapped_iri": target.iri or "",
+        "mapped_curie": target.curie,
+        "mapped_label": target.label,
+        "mapping_predicate": target.predicate,
+        "mapping_source": target.source,
     }

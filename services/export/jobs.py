@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
 import structlog
 
 from services.export.content import Exported, exported
 from services.export.csv_format import CsvFormat
-from services.export.model import ExportJob, FigureRecord, Format, Status
+from services.export.mapped import ToVocabulary
+from services.export.model import ExportJob, FigureRecord, Format, MappingsInUse, Status
 from services.export.xml_format import XmlFormat
 from shared import clock, metrics
 from shared.blobs import Blobs
-from shared.documents.port import Collection, In
-from shared.errors import MitaggerError, NotFound
+from shared.documents.pages import every
+from shared.documents.port import Collection, In, Page, Where
+from shared.errors import Invalid, MitaggerError, NotFound
+from shared.tasks import Background
+from shared.traces import Traces
+from shared.vocabulary.mappings import opened
 
 PAGE: Final = 200
 AT_ONCE: Final = 2
@@ -44,7 +50,7 @@ class Exports:
         self._turns = asyncio.Semaphore(AT_ONCE)
         # Between a file's last check and its job's "done" no erasure may withdraw files, and the other way round.
         self._settling = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
 
     async def start(self) -> None:
         """Takes up the jobs that a stop or a crash left running."""
@@ -53,17 +59,36 @@ class Exports:
 
     async def stop(self) -> None:
         """Jobs stay running on record, for the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.ended()
 
-    async def ask(self, project: str, person: str, format: Format, statuses: Sequence[Status]) -> ExportJob:
+    async def ask(
+        self,
+        project: str,
+        person: str,
+        format: Format,
+        statuses: Sequence[Status],
+        *,
+        figures: Sequence[str] | None = None,
+        map_to: str = "",
+        mapping: MappingsInUse | None = None,
+    ) -> ExportJob:
+        """`figures`: these alone, at most 1,000. Raises Invalid where the project does not have them all."""
+        chosen = None if figures is None else tuple(sorted(set(figures)))
+        if chosen is not None and (missing := len(chosen) - await self._figures.count(_of(project, chosen))):
+            raise Invalid(
+                f"Of {len(chosen)} figures, {missing} are not in this project.",
+                field="figures",
+                remedy="Leave out those that were erased or are elsewhere; what just came in is there in a moment.",
+            )
         job = ExportJob(
             id=clock.new_id(),
             project=project,
             person=person,
             format=format,
             statuses=tuple(sorted(set(statuses))),
+            figures=chosen,
+            map_to=map_to,
+            mapping=mapping,
             created_at=clock.now(),
         )
         try:
@@ -74,6 +99,14 @@ class Exports:
     async def get(self, id: str) -> ExportJob:
         """Raises NotFound."""
         return await self._jobs.get(id)
+
+    async def page(self, project: str, after: str | None, limit: int) -> Page[ExportJob]:
+        """The newest first. Raises Invalid on a foreign cursor."""
+        return await self._jobs.find({"project": project}, sort=["-created_at"], after=after, limit=limit)
+
+    async def traces(self, figures: Sequence[str]) -> Traces:
+        """Whatever figures are erased, all finished files go (see `withdraw`)."""
+        return Traces(anyway={"exports": await self._jobs.count({"state": "done"})})
 
     async def withdraw(self) -> None:
         """After an erasure: finished files are deleted, since they may hold the figure; running jobs begin again."""
@@ -95,20 +128,11 @@ class Exports:
             async for job in self._in_state("running"):
                 await self._jobs.update(job.id, lambda job: (job.changed(attempt=job.attempt + 1), ()))
 
-    async def _in_state(self, state: str) -> AsyncIterator[ExportJob]:
-        cursor: str | None = None
-        while True:
-            page = await self._jobs.find({"state": state}, after=cursor)
-            for job in page.items:
-                yield job
-            cursor = page.next
-            if cursor is None:
-                return
+    def _in_state(self, state: str) -> AsyncIterator[ExportJob]:
+        return every(self._jobs, {"state": state})
 
     def _begin(self, id: str) -> None:
-        task = asyncio.create_task(self._run(id), name=f"export {id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._tasks.begin(self._run(id), f"export {id}")
         metrics.EXPORTS_RUNNING.inc()
         task.add_done_callback(lambda _: metrics.EXPORTS_RUNNING.dec())
 
@@ -129,20 +153,24 @@ class Exports:
 
         async def file() -> AsyncIterator[bytes]:
             nonlocal rows
-            writer: FileFormat = FORMATS[job.format]()
-            writer.begin()
-            cursor: str | None = None
-            while True:
-                page = await self._figures.find(
-                    {"project": job.project, "status": In(job.statuses)}, sort=["place"], after=cursor, limit=PAGE
-                )
-                rows += await asyncio.to_thread(_add, writer, page.items)
-                cursor = page.next
-                if cursor is None:
-                    break
+            async with self._mapping(job) as mapping:
+                writer: FileFormat = FORMATS[job.format](job.mapping, job.map_to)
+                writer.begin()
+                cursor: str | None = None
+                while True:
+                    page = await self._figures.find(
+                        {**_of(job.project, job.figures), "status": In(job.statuses)},
+                        sort=["place"],
+                        after=cursor,
+                        limit=PAGE,
+                    )
+                    rows += await asyncio.to_thread(_add, writer, page.items, mapping)
+                    cursor = page.next
+                    if cursor is None:
+                        break
+                    yield writer.take()
+                writer.end()
                 yield writer.take()
-            writer.end()
-            yield writer.take()
 
         blob = await self._blobs.put(file())
 
@@ -163,6 +191,16 @@ class Exports:
             if after.state == "running":
                 await self._discard(blob.sha256)  # a figure in it may have been erased
             return after
+
+    @asynccontextmanager
+    async def _mapping(self, job: ExportJob) -> AsyncIterator[ToVocabulary | None]:
+        """What the job looks tags up in, open until the end. Raises NotFound."""
+        if job.mapping is None:
+            yield None
+            return
+        async with self._blobs.local(job.mapping.artefact) as path:
+            with opened(path) as mappings:
+                yield ToVocabulary(mappings, job.map_to)
 
     async def _discard(self, blob: str) -> None:
         """A file that no job names, so that no erasure would find it."""
@@ -185,9 +223,14 @@ class Exports:
                 await asyncio.sleep(RETRY_SECONDS)
 
 
-def _add(writer: FileFormat, records: Sequence[FigureRecord]) -> int:
+def _of(project: str, figures: tuple[str, ...] | None) -> Where:
+    """All of the project, or these of it."""
+    return {"project": project, **({} if figures is None else {"id": In(figures)})}
+
+
+def _add(writer: FileFormat, records: Sequence[FigureRecord], mapping: ToVocabulary | None) -> int:
     """Writes the figures that have arrived themselves; returns how many rows they have."""
-    figures = [figure for record in records if (figure := exported(record)) is not None]
+    figures = [figure for record in records if (figure := exported(record, mapping)) is not None]
     for figure in figures:
         writer.add(figure)
     return sum(figure.rows for figure in figures)

@@ -25,13 +25,19 @@ def merged(record: FigureRecord, event: Event) -> FigureRecord:
             fields = {"facts": facts, "place": _place(facts)}
         case TagAccepted() | TagWithdrawn() if _revision(record, event.tag_id) < event.revision:
             tag = event.tag if isinstance(event, TagAccepted) else None
-            known = record.provisional | {event.tag_id: ProvisionalTag(revision=event.revision, tag=tag)}
+            known = record.provisional | {
+                event.tag_id: ProvisionalTag(revision=event.revision, tag=tag, trial=event.trial)
+            }
             # In order of id, so that the order of arrival leaves no trace.
             fields = {"provisional": dict(sorted(known.items()))}
         case ReviewDone() if record.review is None or record.review.revision < event.revision:
             verdict = Review(
-                revision=event.revision, verdict=event.verdict, reviewer=event.reviewer, tags=event.tags
-            )  # fmt: skip
+                revision=event.revision,
+                verdict=event.verdict,
+                reviewer=event.reviewer,
+                tags=event.tags,
+                blind=event.blind,
+            )
             fields = {"review": verdict}
         case _:
             return record
@@ -48,7 +54,12 @@ def provisional_tags(record: FigureRecord) -> list[Tag]:
     """The tags that stand without approval; none once the figure is approved."""
     if record.status == "approved":
         return []
-    return [provisional.tag for provisional in record.provisional.values() if provisional.tag is not None]
+    return [known.tag for known in record.provisional.values() if known.tag is not None and not known.trial]
+
+
+def trial_tags(record: FigureRecord) -> list[Tag]:
+    """Those that stand for the sake of measuring whoever gave them, and never become the figure's."""
+    return [known.tag for known in record.provisional.values() if known.tag is not None and known.trial]
 
 
 def _status(record: FigureRecord) -> Status:
@@ -56,7 +67,8 @@ def _status(record: FigureRecord) -> Status:
     if review is not None:
         # One annotator's work may be returned while another's stands approved: then the figure has final tags.
         return "approved" if review.verdict == "approved" or review.tags else "returned"
-    return "provisional" if any(known.tag is not None for known in record.provisional.values()) else "new"
+    standing = (known for known in record.provisional.values() if known.tag is not None and not known.trial)
+    return "provisional" if any(standing) else "new"
 
 
 def _revision(record: FigureRecord, tag_id: str) -> int:

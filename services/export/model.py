@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from shared.documents.port import Document, Index
 from shared.events.envelope import Body
 from shared.events.image import Article
+from shared.events.mapping import MappingsUsed
 from shared.events.review import Verdict
 from shared.events.tag import Tag
 
@@ -30,10 +31,12 @@ class Facts(Body):
 
 
 class ProvisionalTag(Body):
-    """A tag of an assignment, as of `revision`; `tag` is null once it was withdrawn."""
+    """A tag of an assignment, as of `revision`; `tag` is null once it was withdrawn. `trial`: it only measures who gave
+    it."""
 
     revision: int
     tag: Tag | None
+    trial: bool = False
 
 
 class Review(Body):
@@ -43,6 +46,7 @@ class Review(Body):
     verdict: Verdict
     reviewer: str
     tags: list[Tag]
+    blind: bool = False  # kept from annotators
 
 
 class FigureRecord(Document):
@@ -61,16 +65,40 @@ class FigureRecord(Document):
     place: str = ""
 
 
+class MappingsInUse(Body):
+    """Mappings between vocabularies, by the set that they are and the blob that they compile to."""
+
+    set: str
+    artefact: str
+    members: list[MappingsUsed]
+
+
+class MappingsRecord(Document):
+    """What recommender says of the mappings in use, as of `revision`; `mappings` is null while none are. There is one
+    such document."""
+
+    collection: ClassVar[str] = "export.mappings"
+    keeps_files: ClassVar[bool] = False
+    ID: ClassVar[str] = "current"
+
+    revision: int = 0
+    mappings: MappingsInUse | None = None
+
+
 class ExportJob(Document):
-    """An export asked for. `attempt` counts the times that it was begun again because a figure was erased meanwhile."""
+    """An export asked for. `attempt` counts the times that it was begun again because a figure was erased meanwhile.
+    `figures`: those alone. `map_to`: the vocabulary whose concepts stand beside the tags' ("": none), by `mapping`."""
 
     collection: ClassVar[str] = "export.jobs"
-    indexes: ClassVar[tuple[Index, ...]] = (Index("state", ("state",)),)
+    indexes: ClassVar[tuple[Index, ...]] = (Index("state", ("state",)), Index("newest", ("project", "created_at")))
 
     project: str
     person: str
     format: Format
     statuses: tuple[Status, ...]
+    figures: tuple[str, ...] | None = None
+    map_to: str = ""
+    mapping: MappingsInUse | None = None
     created_at: datetime
     state: JobState = "running"
     attempt: int = 0
@@ -94,4 +122,4 @@ class Rebuild(Document):
     problem: str = ""
 
 
-MODELS: tuple[type[Document], ...] = (FigureRecord, ExportJob, Rebuild)
+MODELS: tuple[type[Document], ...] = (FigureRecord, MappingsRecord, ExportJob, Rebuild)

@@ -1,8 +1,8 @@
 """Rebuilds of the search index from the records, one at a time over all processes, while events and searches go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -10,17 +10,16 @@ import structlog
 
 from services.export.indexing import Indexing
 from services.export.model import FigureRecord, Rebuild
-from shared import clock
+from shared import clock, leases
 from shared.documents.port import Collection
 from shared.errors import Conflict, MitaggerError, NotFound, TransientError
 from shared.search.port import Search
+from shared.tasks import Background
 
 PAGE: Final = 1000
 AT_ONCE: Final = 5000  # figures that are handed to the index together: a task of Meilisearch costs as much as 200
 TRIES: Final = 120  # of each step, while a dependency is down
 RETRY_SECONDS: Final = 5.0
-BEAT_SECONDS: Final = 5.0
-SILENCE: Final = timedelta(seconds=30)  # after which whoever did it counts as dead
 
 T = TypeVar("T")
 
@@ -38,17 +37,15 @@ class Rebuilds:
         self._rebuilds = rebuilds
         self._search = search
         self._indexing = indexing
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
 
     async def start(self) -> None:
         """Watches over a rebuild that was left running."""
-        self._spawn(self._take_up())
+        self._tasks.begin(self._take_up(), "rebuild")
 
     async def stop(self) -> None:
         """A running one stays so on record, for whoever takes it up."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.ended()
 
     async def ask(self) -> Rebuild:
         """Begins one, unless one goes on: then that is the answer."""
@@ -59,17 +56,12 @@ class Rebuilds:
             initial=Rebuild(id=Rebuild.ID),
         )
         if rebuild.run == run:
-            self._spawn(self._run(run))
+            self._tasks.begin(self._run(run), "rebuild")
         return rebuild
 
     async def get(self) -> Rebuild:
         """The last one. Raises NotFound when there never was any."""
         return await self._rebuilds.get(Rebuild.ID)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work, name="rebuild")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _take_up(self) -> None:
         while True:
@@ -84,21 +76,19 @@ class Rebuilds:
                 return
             except TransientError:
                 pass  # readiness says it
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(leases.BEAT_SECONDS)
 
     async def _run(self, run: str) -> None:
         try:
-            async with asyncio.TaskGroup() as both:
-                beating = both.create_task(self._beat(run))
+            async with leases.held(partial(self._mark, run)):
                 await self._fill(run)
-                beating.cancel()
-        except* Conflict as lost:
-            log.warning("rebuild given up", reason=str(lost.exceptions[0]))
-            await self._end(run, "failed", str(lost.exceptions[0]))
-        except* MitaggerError as errors:
-            log.warning("rebuild failed", error=str(errors.exceptions[0]))
-            await self._end(run, "failed", str(errors.exceptions[0]))
-        except* Exception:
+        except Conflict as lost:
+            log.warning("rebuild given up", reason=str(lost))
+            await self._end(run, "failed", str(lost))
+        except MitaggerError as error:
+            log.warning("rebuild failed", error=str(error))
+            await self._end(run, "failed", str(error))
+        except Exception:
             log.exception("rebuild failed")
             await self._end(run, "failed", "It failed for a reason that only the server's log tells.")
         else:
@@ -120,11 +110,6 @@ class Rebuilds:
             if cursor is None:
                 break
         await self._search.switch()
-
-    async def _beat(self, run: str) -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            await _patiently(partial(self._mark, run))
 
     async def _mark(self, run: str, figures: int = 0) -> None:
         """Says that this run lives. Raises Conflict when another has taken over, who would be disturbed."""
@@ -156,7 +141,7 @@ async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
 
 def goes_on(rebuild: Rebuild, at: datetime) -> bool:
     """Whether somebody is at it, as far as its document tells."""
-    return rebuild.state == "running" and rebuild.alive_at is not None and at - rebuild.alive_at < SILENCE
+    return rebuild.state == "running" and not leases.silent(rebuild.alive_at, at)
 
 
 def _begun(run: str) -> Rebuild:

@@ -6,16 +6,18 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from services.export import mapping_api
 from services.export.api import router
 from services.export.consumers import Projection
 from services.export.indexing import Indexing
 from services.export.jobs import Exports
-from services.export.model import MODELS, ExportJob, FigureRecord, Rebuild
+from services.export.mapping_use import MappingUse
+from services.export.model import MODELS, ExportJob, FigureRecord, MappingsRecord, Rebuild
 from services.export.rebuilding import Rebuilds
-from shared import kept
+from shared import kept, traces
 from shared.bus.port import Subscription
 from shared.engine import Engine
-from shared.http import door
+from shared.http import add_routes, door
 from shared.search.port import Search
 
 NAME: Final = "export"
@@ -44,11 +46,12 @@ class ExportService:
 
 def build(engine: Engine) -> ExportService:
     figures = engine.documents.collection(FigureRecord)
+    use = MappingUse(figures, engine.documents.collection(MappingsRecord), engine.blobs)
     exports = Exports(figures, engine.documents.collection(ExportJob), engine.blobs)
     indexing = Indexing(figures, engine.search)
     rebuilds = Rebuilds(figures, engine.documents.collection(Rebuild), engine.search, indexing)
     projection = Projection(figures, indexing, exports)
-    routes = router(exports, rebuilds, engine.search, engine.signer)
-    routes.include_router(kept.router(engine.documents, MODELS))
+    routes = router(exports, use, rebuilds, engine.search, engine.signer)
+    add_routes(routes, mapping_api.router(use), traces.router(exports.traces), kept.router(engine.documents, MODELS))
     app = door(NAME, routes, signer=engine.signer)
-    return ExportService(app, [projection.subscription()], exports, rebuilds, engine.search)
+    return ExportService(app, [projection.subscription(), use.subscription()], exports, rebuilds, engine.search)

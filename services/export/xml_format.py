@@ -6,7 +6,9 @@ from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
 from services.export.content import Exported, instant, printable
+from services.export.model import MappingsInUse
 from shared.events.tag import Tag
+from shared.vocabulary.mappings import Target
 
 NAMESPACE: Final = "https://mitagger.org/schemas/figures/1"
 
@@ -16,13 +18,14 @@ class XmlFormat:
 
     media_type: ClassVar[str] = "application/xml"
 
-    def __init__(self) -> None:
+    def __init__(self, mapping: MappingsInUse | None = None, map_to: str = "") -> None:
+        self._about = {} if mapping is None else {"mappedTo": map_to, "mappings": mapping.artefact}
         self._bytes = io.BytesIO()
         self._xml = XMLGenerator(self._bytes, encoding="utf-8", short_empty_elements=True)
 
     def begin(self) -> None:
         self._xml.startDocument()
-        self._open("figures", xmlns=NAMESPACE)
+        self._open("figures", xmlns=NAMESPACE, **self._about)
 
     def add(self, figure: Exported) -> None:
         facts = figure.facts
@@ -41,7 +44,7 @@ class XmlFormat:
         if facts.image_sha256 is not None:
             self._leaf("image", "", file=facts.image_file, sha256=facts.image_sha256)
         for tag in figure.tags:
-            self._tag(tag)
+            self._tag(tag, figure.mapped.get(tag.curie or ""))
         self._close("figure")
 
     def end(self) -> None:
@@ -54,7 +57,7 @@ class XmlFormat:
         self._bytes.truncate()
         return written
 
-    def _tag(self, tag: Tag) -> None:
+    def _tag(self, tag: Tag, mapped: Target | None) -> None:
         self._open(
             "tag",
             axis=tag.axis,
@@ -67,6 +70,11 @@ class XmlFormat:
             score=None if tag.score is None else str(tag.score),
             annotator=tag.annotator,
             decidedAt=instant(tag.decided_at),
+            mappedIri=mapped and mapped.iri,
+            mappedCurie=mapped and mapped.curie,
+            mappedLabel=mapped and (mapped.label or None),
+            mappingPredicate=mapped and mapped.predicate,
+            mappingSource=mapped and (mapped.source or None),
         )
         self._leaf("label", tag.label)
         for panel in tag.panels:

@@ -1,6 +1,6 @@
 """Accounts of people: invited, changed, disabled, deleted. One administrator always stays."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,13 +29,8 @@ class Accounts:
 
     async def prepare(self) -> None:
         """Counts the administrators whom a process that died, or an older MITagger, has left uncounted."""
-        after: str | None = None
-        while True:
-            page = await self._accounts.find(sort=("name_key",), after=after, limit=500)
-            for account in page.items:
-                await self._count(account)
-            if (after := page.next) is None:
-                return
+        async for account in self.everybody():
+            await self._count(account)
 
     async def any(self) -> bool:
         return await self._accounts.count() > 0
@@ -44,9 +39,23 @@ class Accounts:
         """By name."""
         return await self._accounts.find(sort=("name_key",), after=after, limit=limit)
 
+    async def everybody(self) -> AsyncIterator[Account]:
+        """By name."""
+        after: str | None = None
+        while True:
+            page = await self._accounts.find(sort=("name_key",), after=after, limit=500)
+            for account in page.items:
+                yield account
+            if (after := page.next) is None:
+                return
+
     async def get(self, id: str) -> Account:
         """Raises NotFound."""
         return await self._accounts.get(id)
+
+    async def these(self, ids: Sequence[str]) -> list[Account]:
+        """Those that are there."""
+        return await self._accounts.get_many(ids)
 
     async def names(self, ids: Sequence[str]) -> dict[str, str]:
         """Of those that are there, by pseudonym."""
@@ -65,14 +74,19 @@ class Accounts:
         """An account for whom an OpenID Connect provider calls so. Raises Invalid, Duplicate."""
         return await self._insert(_new(clean(name), roles).changed(issuer=issuer, subject=subject))
 
-    async def create(self, name: str, password: str, roles: Sequence[Role]) -> Account:
-        """With a password. Raises Invalid, Duplicate."""
+    async def create(self, name: str, password: str, roles: Sequence[Role], project: str = DEFAULT_PROJECT) -> Account:
+        """With a password, and roles in a project. Raises Invalid, Duplicate."""
         shown = clean(name)
-        return await self._insert(_new(shown, roles).changed(password_hash=await self._passwords.hash(password, shown)))
+        return await self._insert(
+            _new(shown, roles, project).changed(password_hash=await self._passwords.hash(password, shown))
+        )
 
-    async def invite(self, name: str, roles: Sequence[Role], days: int = LINK_DAYS) -> tuple[Account, str]:
-        """An account without a password, and the text of the link that sets one. Raises Invalid, Duplicate."""
-        account = _new(clean(name), roles)
+    async def invite(
+        self, name: str, roles: Sequence[Role], days: int = LINK_DAYS, project: str = DEFAULT_PROJECT
+    ) -> tuple[Account, str]:
+        """An account without a password, with roles in a project, and the text of the link that sets one. Raises
+        Invalid, Duplicate."""
+        account = _new(clean(name), roles, project)
         link, text = _link(account.id, days)
         return await self._insert(account.changed(link=link)), text
 
@@ -144,15 +158,17 @@ class Accounts:
         roles: Sequence[Role] | None = None,
         disabled: bool | None = None,
         known_as: tuple[str, str] | None = None,
+        project: str = DEFAULT_PROJECT,
     ) -> Account:
-        """`known_as`: issuer and subject of the person at the OpenID Connect provider; an empty subject: nobody there
-        any more. Raises NotFound, Duplicate for a subject of another account, Conflict for the last administrator."""
+        """`roles`: in the `project`. `known_as`: issuer and subject of the person at the OpenID Connect provider; an
+        empty subject: nobody there any more. Raises NotFound, Duplicate for a subject of another account, Conflict for
+        the last administrator."""
         wanted = None if roles is None else tuple(sorted(set(roles)))
 
         def change(account: Account) -> tuple[Account, tuple[()]]:
             changed = account
             if wanted is not None:
-                changed = changed.changed(roles={**account.roles, DEFAULT_PROJECT: wanted})
+                changed = changed.changed(roles={**account.roles, project: wanted})
             if disabled is not None and disabled != account.disabled:
                 # A link from before must not open what was closed.
                 changed = changed.changed(disabled=disabled, epoch=account.epoch + 1, link=None)
@@ -174,6 +190,21 @@ class Accounts:
             ) from error
         await self._count(account)
         return account
+
+    async def place(self, id: str, project: str, roles: Sequence[Role], reviewer: str | None) -> Account:
+        """Sets what somebody is in a project, and who reviews their work there; no roles: nothing any more. An
+        administrator stays one. Raises NotFound."""
+
+        def change(account: Account) -> tuple[Account, tuple[()]]:
+            kept = [role for role in account.roles.get(project, ()) if role in ("administrator", "service")]
+            held = {**account.roles, project: tuple(sorted({*roles, *kept}))}
+            reviewers = {**account.reviewers, project: reviewer or ""}
+            return account.changed(
+                roles={one: had for one, had in held.items() if had or one == DEFAULT_PROJECT},
+                reviewers={one: who for one, who in reviewers.items() if who},
+            ), ()
+
+        return await self._accounts.update(id, change)
 
     async def delete(self, id: str) -> None:
         """Name, password, sessions and keys go; what the person did stays, under the pseudonym. Raises NotFound,
@@ -226,13 +257,13 @@ class Accounts:
         await self._administrators.update(_ADMINISTRATORS, change, initial=Administrators(id=_ADMINISTRATORS))
 
 
-def _new(shown: str, roles: Sequence[Role]) -> Account:
+def _new(shown: str, roles: Sequence[Role], project: str = DEFAULT_PROJECT) -> Account:
     return Account(
         id=new_id(),
         name=shown,
         name_key=folded(shown),
         password_hash="",
-        roles={DEFAULT_PROJECT: tuple(sorted(set(roles)))},
+        roles={project: tuple(sorted(set(roles)))},
         created_at=now(),
     )
 

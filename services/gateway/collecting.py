@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from pydantic import ValidationError
 
 from services.gateway.model import MODELS, CollectionTime
 from shared import metrics
@@ -21,10 +20,11 @@ from shared.access import DEFAULT_PROJECT, Caller
 from shared.blobs import KEPT, Blobs
 from shared.clock import now
 from shared.documents.port import Documents
-from shared.errors import Duplicate, MitaggerError, NotFound, Unavailable
+from shared.errors import Duplicate, MitaggerError, NotFound
 from shared.grants import Signer
 from shared.http import Hop
 from shared.kept import PATH, Kept, kept
+from shared.tasks import ended
 
 GRACE: Final = 2 * KEPT
 EVERY: Final = timedelta(days=1)
@@ -70,8 +70,7 @@ class Collector:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
 
     async def collect(self, *, dry_run: bool = False) -> Collected:
         """Removes them, or with `dry_run` only counts. Raises Unavailable, DeadlineExceeded, as soon as one of the
@@ -105,15 +104,10 @@ class Collector:
                 after = page.next
 
     async def _asked(self, hop: Hop, after: str) -> Kept:
+        # Silence is not "none".
+        otherwise = f"{hop.service} does not say which files it keeps"
         token = self._signer.token(_COLLECTOR, hop.service)
-        answer = await hop.request("GET", PATH, token=token, params={"after": after})
-        try:
-            if answer.status_code == 200:
-                return Kept.model_validate_json(answer.content)
-        except ValidationError:
-            pass
-        # Also one that does not know the question, as an older version: silence is not "none".
-        raise Unavailable(hop.service, f"{hop.service} does not say which files it keeps ({answer.status_code}).")
+        return await hop.told(Kept, "GET", PATH, otherwise=otherwise, token=token, params={"after": after})
 
     async def _collect_on(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from services.gateway.keys import Keys
 from services.gateway.model import Account, Answered, Session
 from services.gateway.names import LONGEST_NAME, folded
 from services.gateway.passwords import Passwords
+from services.gateway.projects import ProjectsOfTheSite, widened
 from services.gateway.secret import fingerprint, new_secret
 from services.gateway.throttle import FREE_OF_AN_ADDRESS, Throttle, network_of
 from shared.access import DEFAULT_PROJECT, Caller, Role
@@ -50,7 +51,8 @@ class Person:
 
     @property
     def roles(self) -> list[Role]:
-        return sorted(self.caller.roles.get(DEFAULT_PROJECT, frozenset()))
+        """Those of the default project; an administrator is one everywhere."""
+        return sorted(self.caller.roles_in(DEFAULT_PROJECT))
 
 
 class Throttled(Exception):
@@ -70,6 +72,7 @@ class Identity:
         self._passwords = Passwords()
         self.accounts = Accounts(documents, self._passwords)
         self.keys = Keys(documents)
+        self.projects = ProjectsOfTheSite(documents, self.accounts)
         self._sessions = documents.collection(Session)
         self._answered = documents.collection(Answered)
         self._names = Throttle()
@@ -152,7 +155,7 @@ class Identity:
         if session.expires_at <= now() or session.epoch != account.epoch or account.disabled:
             await self._sessions.erase(session.id)
             raise _expired()
-        return _person(account, session)
+        return _person(account, session, await self.projects.archived())
 
     async def sign_out(self, secret: str) -> None:
         await self._sessions.erase(fingerprint(secret))
@@ -173,13 +176,14 @@ class Identity:
     async def by_key(self, text: str) -> Person:
         """Raises Unauthenticated."""
         if self._local_key and hmac.compare_digest(text.encode(), self._local_key.encode()):
-            return Person(Caller("command-line", {DEFAULT_PROJECT: frozenset({"administrator"})}), "command line")
+            caller = Caller("command-line", {DEFAULT_PROJECT: frozenset({"administrator"})})
+            return Person(widened(caller, await self.projects.archived()), "command line")
         caller, name = await self.keys.holder(text)
-        return Person(caller, name)
+        return Person(widened(caller, await self.projects.archived()), name)
 
 
-def _person(account: Account, session: Session) -> Person:
-    return Person(account.caller, account.name, session.expires_at, session.id)
+def _person(account: Account, session: Session, archived: frozenset[str] = frozenset()) -> Person:
+    return Person(widened(account.caller, archived), account.name, session.expires_at, session.id)
 
 
 def _expired() -> Unauthenticated:

@@ -23,21 +23,26 @@ class Keys:
         self._keys = documents.collection(Key)
         self._accounts = documents.collection(Account)
 
-    async def create(self, name: str, roles: Sequence[Role], days: int | None = None) -> tuple[Key, str]:
-        """Of another system: the key's document, and the key itself, which is kept nowhere. `days` until it expires;
-        null: it does not. Raises Invalid."""
-        return await self._insert(name, {DEFAULT_PROJECT: tuple(sorted(set(roles)))}, None, days)
+    async def create(
+        self, name: str, roles: Sequence[Role], days: int | None = None, projects: Sequence[str] = (DEFAULT_PROJECT,)
+    ) -> tuple[Key, str]:
+        """Of another system, with these roles in these projects: the key's document, and the key itself, which is kept
+        nowhere. `days` until it expires; null: it does not. Raises Invalid."""
+        if "administrator" in roles and set(projects) != {DEFAULT_PROJECT}:
+            raise Invalid(
+                "An administrator is one of the whole site.",
+                field="projects",
+                remedy="Take the role manager for a key of some projects.",
+            )
+        return await self._insert(name, {one: tuple(sorted(set(roles))) for one in projects}, None, days)
 
     async def create_personal(
         self, owner: Caller, name: str, roles: Sequence[Role], projects: Sequence[str], days: int
     ) -> tuple[Key, str]:
         """Of a person, with these roles (none: all) in these projects (none: all) as far as the person has them: now,
         and again whenever the key is used. Raises Invalid when a role is none of the person's."""
-        scope = {
-            project: tuple(sorted(had & set(roles) if roles else had))
-            for project, had in owner.roles.items()
-            if not projects or project in projects
-        }
+        has = owner.roles if not projects else {project: _within(owner, project) for project in projects}
+        scope = {project: tuple(sorted(had & set(roles) if roles else had)) for project, had in has.items()}
         scope = {project: kept for project, kept in scope.items() if kept}
         if foreign := set(roles) - {role for kept in scope.values() for role in kept}:
             raise Invalid(
@@ -93,11 +98,10 @@ class Keys:
             raise wrong_key() from error
         if account.state != "active":
             raise wrong_key()
-        has = account.caller.roles
         roles = {
             project: frozenset(kept)
             for project, scope in key.roles.items()
-            if (kept := has.get(project, frozenset()) & set(scope))
+            if (kept := (account.caller.roles_in(project) | _within(account.caller, project)) & set(scope))
         }
         return Caller(owner, roles), account.name
 
@@ -128,6 +132,12 @@ class Keys:
             expires_at=None if days is None else at + timedelta(days=days),
         )
         return await self._keys.insert(key), key_text(key.id, secret)
+
+
+def _within(owner: Caller, project: str) -> frozenset[Role]:
+    """The owner's roles as a key of some projects has them: an administrator's key manages these, and no more."""
+    managing: frozenset[Role] = frozenset({"manager"}) if owner.administers else frozenset()
+    return owner.roles.get(project, frozenset()) - {"administrator"} | managing
 
 
 def wrong_key() -> Unauthenticated:

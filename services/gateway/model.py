@@ -35,6 +35,7 @@ class Account(Document):
     name_key: Annotated[str, Field(description="The name, folded: two names that look the same are one")]
     password_hash: Annotated[str, Field(description="Empty until the one who is invited has set a password")]
     roles: dict[str, tuple[Role, ...]]
+    reviewers: Annotated[dict[str, str], Field(description="Who reviews this person's work, by project")] = {}
     created_at: datetime
     disabled: bool = False
     epoch: Annotated[int, Field(ge=0, description="Sessions of an earlier epoch are over")] = 0
@@ -65,6 +66,25 @@ class Administrators(Document):
     collection: ClassVar[str] = "gateway.administrators"
 
     people: tuple[str, ...] = ()
+
+
+class Project(BaseModel):
+    """A project by its name. The one called `default` is there without being kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    created_at: datetime | None = None
+    archived: bool = False
+
+
+class Projects(Document):
+    """All projects by id, in one document: it is read with every request, a name is given once, and nothing that is
+    archived here is open elsewhere."""
+
+    collection: ClassVar[str] = "gateway.projects"
+
+    items: dict[str, Project] = {}
 
 
 class Session(Document):
@@ -132,4 +152,13 @@ class CollectionTime(Document):
 
 
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (CollectionTime, Answered, Session, Key, Administrators, Account, AuditEntry)
+MODELS: tuple[type[Document], ...] = (
+    CollectionTime,
+    Answered,
+    Session,
+    Key,
+    Administrators,
+    Account,
+    Projects,
+    AuditEntry,
+)

@@ -21,11 +21,15 @@ WEIGHED: Final = 72
 _REMEDY: Final = "A few unrelated words make a good one."
 
 
+# The cost of argon2id is pwdlib's recommendation (RFC 9106's second choice or above).
+HASHER: Final = PasswordHash.recommended()
+
+
 class Passwords:
-    """Hashes and checks. The cost of argon2id is pwdlib's recommendation (RFC 9106's second choice or above)."""
+    """Hashes and checks."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHash.recommended()
+        self._hasher = HASHER
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
         self._nobody: str | None = None
 

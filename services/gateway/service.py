@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from services.gateway.api import public_door
 from services.gateway.api.system import Observer
+from services.gateway.changes import Changes
 from services.gateway.collecting import Collector
 from services.gateway.identity import Identity, SignIn
 from services.gateway.oidc import OpenIdConnect, Terms
@@ -30,11 +31,14 @@ class Gateway:
         collector: Collector,
         hops: Sequence[Hop],
         welcome: Callable[[SignIn], None],
+        *,
+        changes: Changes,
     ) -> None:
         self.app: ASGIApp = app
         self.first_sign_in: SignIn | None = None
         self.identity = identity
         self._collector = collector
+        self._changes = changes
         self._hops = hops
         self._welcome = welcome
 
@@ -47,6 +51,7 @@ class Gateway:
         await self._collector.start()
 
     async def stop(self) -> None:
+        await self._changes.stop()
         await self._collector.stop()
         for hop in self._hops:
             await hop.close()
@@ -71,17 +76,19 @@ def build(
     observer = Observer(engine, hops, SERVICES, apart)
     keepers = {route.service: hops[route.service] for route in ROUTES if route.service in hops}
     collector = Collector(engine.documents, engine.blobs, engine.signer, keepers)
+    changes = Changes(engine.bus)
     app = public_door(
         engine,
         identity,
         hops,
         observer,
         collector,
+        following=changes,
         upload_bytes=upload_bytes,
         trusted_proxies=trusted_proxies,
         oidc=None if oidc is None else _federated(engine, identity, oidc),
     )
-    return Gateway(app, identity, collector, list(hops.values()), welcome)
+    return Gateway(app, identity, collector, list(hops.values()), welcome, changes=changes)
 
 
 def _federated(engine: Engine, identity: Identity, terms: Terms) -> OpenIdConnect:

@@ -1,5 +1,6 @@
 """The HTTP door: figures, articles, imports."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,15 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.figures import Figures, Outcome
 from services.ingest.imports import Imports
-from services.ingest.model import Figure, ImportState, QuarantineState, Severity
+from services.ingest.model import Figure, Import, ImportState, QuarantineState, Severity
 from services.ingest.republishing import republish
 from services.ingest.submission import Correction, submitted
-from shared.access import DEFAULT_PROJECT
+from shared.access import DEFAULT_PROJECT, Action, Caller
 from shared.engine import Engine
+from shared.errors import Erased
 from shared.events.image import Article, Picture
 from shared.events.legend import LegendKind
 from shared.grants import Grant, Signer
-from shared.http import CallerDep, IfMatch, Limit, PageOf, etag
+from shared.http import CallerDep, IfMatch, Limit, PageOf, ProjectQuery, etag
 
 MAX_ROWS = 500
 
@@ -142,21 +144,34 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
     routes = APIRouter()
     signer = engine.signer
 
+    async def _allowed(caller: Caller, action: Action, id: str) -> Figure:
+        """Raises Forbidden, NotFound."""
+        caller.require_somewhere(action)
+        figure = await figures.get(id)
+        caller.require(action, project=figure.project)
+        return figure
+
     @routes.get("/api/v1/figures", summary="Figures, the newest first")
     async def list_figures(
         caller: CallerDep,
+        *,
+        id: Annotated[list[str], Query(max_length=200, description="These alone, in one page")] = [],  # noqa: B006
         article: Annotated[str | None, Query(max_length=100)] = None,
+        since: Annotated[datetime | None, Query(description="Brought in since; UTC without a time zone")] = None,
+        until: Annotated[datetime | None, Query(description="Brought in before")] = None,
         cursor: str | None = None,
         limit: Annotated[Limit, Query()] = 50,
+        project: ProjectQuery = DEFAULT_PROJECT,
     ) -> PageOf[FigureView]:
-        caller.require("figure.read")
-        page = await figures.page(project=DEFAULT_PROJECT, article=article, after=cursor, limit=limit)
+        caller.require("figure.read", project=project)
+        if id:
+            return PageOf(items=[view(figure, signer) for figure in await figures.these(id, project=project)])
+        page = await figures.page(project=project, article=article, since=since, until=until, after=cursor, limit=limit)
         return PageOf(items=[view(figure, signer) for figure in page.items], next=page.next)
 
     @routes.get("/api/v1/figures/{id}", summary="A figure")
     async def get_figure(caller: CallerDep, id: str, response: Response) -> FigureView:
-        caller.require("figure.read")
-        figure = await figures.get(id)
+        figure = await _allowed(caller, "figure.read", id)
         response.headers["ETag"] = etag(figure.version)
         return view(figure, signer)
 
@@ -164,29 +179,38 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
     async def correct_figure(
         caller: CallerDep, id: str, body: Correction, version: IfMatch, response: Response
     ) -> FigureView:
-        caller.require("figure.write")
+        await _allowed(caller, "figure.write", id)
         figure = await figures.correct(id, body, version=version, actor=caller.person)
         response.headers["ETag"] = etag(figure.version)
         return view(figure, signer)
 
     @routes.delete("/api/v1/figures/{id}", status_code=204, summary="Erase a figure and all that was made of it")
     async def erase_figure(caller: CallerDep, id: str) -> None:
-        caller.require("figure.erase")
+        with suppress(Erased):  # twice is once
+            await _allowed(caller, "figure.erase", id)
         await figures.erase(id, actor=caller.person)
 
     @routes.get("/api/v1/articles", summary="Articles and collections")
     async def list_articles(
-        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
+        caller: CallerDep,
+        cursor: str | None = None,
+        limit: Annotated[Limit, Query()] = 50,
+        project: ProjectQuery = DEFAULT_PROJECT,
     ) -> PageOf[ArticleView]:
-        caller.require("figure.read")
-        page = await figures.articles(project=DEFAULT_PROJECT, after=cursor, limit=limit)
+        caller.require("figure.read", project=project)
+        page = await figures.articles(project=project, after=cursor, limit=limit)
         return PageOf(items=[ArticleView(**article.reference().model_dump()) for article in page.items], next=page.next)
 
     @routes.post("/internal/figures", status_code=201)
-    async def add_figure(caller: CallerDep, body: Annotated[dict[str, Any], Body()], response: Response) -> FigureView:
+    async def add_figure(
+        caller: CallerDep,
+        body: Annotated[dict[str, Any], Body()],
+        response: Response,
+        project: ProjectQuery = DEFAULT_PROJECT,
+    ) -> FigureView:
         """One figure; its problem, if it has one, is the answer."""
-        caller.require("figure.write")
-        (outcome,) = await figures.add([submitted(body, 1)], project=DEFAULT_PROJECT, actor=caller.person)
+        caller.require("figure.write", project=project)
+        (outcome,) = await figures.add([submitted(body, 1)], project=project, actor=caller.person)
         if outcome.figure is None:
             assert outcome.problem is not None  # noqa: S101 - the contract of Outcome
             raise outcome.problem
@@ -207,31 +231,38 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
 
 
 def _of_imports(routes: APIRouter, imports: Imports) -> None:
+    async def _allowed(caller: Caller, id: str) -> Import:
+        """Raises Forbidden, NotFound."""
+        caller.require_somewhere("import.run")
+        job = await imports.get(id)
+        caller.require("import.run", project=job.project)
+        return job
+
     @routes.post("/api/v1/imports", status_code=201, summary="Begin an import")
-    async def begin_import(caller: CallerDep, body: NewImport) -> ImportView:
-        caller.require("import.run")
-        job = await imports.begin(body.name, project=DEFAULT_PROJECT, actor=caller.person, total=body.total)
+    async def begin_import(caller: CallerDep, body: NewImport, project: ProjectQuery = DEFAULT_PROJECT) -> ImportView:
+        caller.require("import.run", project=project)
+        job = await imports.begin(body.name, project=project, actor=caller.person, total=body.total)
         return ImportView.model_validate(job, from_attributes=True)
 
     @routes.post("/internal/imports", status_code=202)
-    async def begin_archive(caller: CallerDep, body: NewArchive) -> ImportView:
-        caller.require("import.run")
-        job = await imports.begin(body.name, project=DEFAULT_PROJECT, actor=caller.person, archive=body.upload)
+    async def begin_archive(caller: CallerDep, body: NewArchive, project: ProjectQuery = DEFAULT_PROJECT) -> ImportView:
+        caller.require("import.run", project=project)
+        job = await imports.begin(body.name, project=project, actor=caller.person, archive=body.upload)
         return ImportView.model_validate(job, from_attributes=True)
 
     @routes.post("/api/v1/imports/{id}/rows", summary="Send rows of an import, in order")
     async def add_rows(caller: CallerDep, id: str, body: Rows) -> RowsDone:
         """Sending the same rows again changes nothing: after a broken connection, send them again."""
-        caller.require("import.run")
+        await _allowed(caller, id)
         results = await imports.rows(id, body.rows, actor=caller.person)
         return RowsDone(items=[row_view(row, outcome) for row, outcome in results])
 
     @routes.post("/api/v1/imports/preview", summary="Show what would become of rows, and store nothing")
-    async def preview_rows(caller: CallerDep, body: Rows) -> RowsDone:
+    async def preview_rows(caller: CallerDep, body: Rows, project: ProjectQuery = DEFAULT_PROJECT) -> RowsDone:
         """`upload` is the SHA-256 of the image, which need not be uploaded: whether it can be read is not looked at.
         "created" is what would be."""
-        caller.require("import.run")
-        results = await imports.preview(body.rows, project=DEFAULT_PROJECT)
+        caller.require("import.run", project=project)
+        results = await imports.preview(body.rows, project=project)
         return RowsDone(
             items=[
                 RowView(row=row, figure=None, status="created") if outcome is None else row_view(row, outcome)
@@ -241,24 +272,26 @@ def _of_imports(routes: APIRouter, imports: Imports) -> None:
 
     @routes.get("/api/v1/imports", summary="Imports, the newest first")
     async def list_imports(
-        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
+        caller: CallerDep,
+        cursor: str | None = None,
+        limit: Annotated[Limit, Query()] = 50,
+        project: ProjectQuery = DEFAULT_PROJECT,
     ) -> PageOf[ImportView]:
-        caller.require("import.run")
-        page = await imports.page(project=DEFAULT_PROJECT, after=cursor, limit=limit)
+        caller.require("import.run", project=project)
+        page = await imports.page(project=project, after=cursor, limit=limit)
         return PageOf(
             items=[ImportView.model_validate(job, from_attributes=True) for job in page.items], next=page.next
         )
 
     @routes.get("/api/v1/imports/{id}", summary="How far an import is")
     async def get_import(caller: CallerDep, id: str) -> ImportView:
-        caller.require("import.run")
-        return ImportView.model_validate(await imports.get(id), from_attributes=True)
+        return ImportView.model_validate(await _allowed(caller, id), from_attributes=True)
 
     @routes.get("/api/v1/imports/{id}/rejects", summary="Rows that did not go in, and why")
     async def list_rejects(
         caller: CallerDep, id: str, cursor: str | None = None, limit: Annotated[Limit, Query()] = 100
     ) -> PageOf[RejectView]:
-        caller.require("import.run")
+        await _allowed(caller, id)
         page = await imports.rejects(id, after=cursor, limit=limit)
         return PageOf(
             items=[RejectView.model_validate(row, from_attributes=True) for row in page.items], next=page.next

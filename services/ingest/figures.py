@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from services.ingest.renditions import render, sniff
 from services.ingest.submission import Correction, NewFigure, corrected
 from shared.blobs import Blobs, room
 from shared.clock import new_id, now
-from shared.documents.port import Collection, Documents, In, Page
+from shared.documents.port import Collection, Documents, In, Page, Range, Value
 from shared.erasures import Erasures
 from shared.errors import Conflict, DeadlineExceeded, Duplicate, Erased, Invalid, NotFound
 from shared.events.envelope import Event
@@ -155,9 +156,26 @@ class Figures:
         """Raises NotFound, Erased."""
         return await self._figures.get(id)
 
-    async def page(self, *, project: str, article: str | None, after: str | None, limit: int) -> Page[Figure]:
-        """The newest first."""
-        where = {"project": project} if article is None else {"article.id": article}
+    async def these(self, ids: Sequence[str], *, project: str) -> list[Figure]:
+        """Those of them that there are."""
+        return [figure for figure in await self._figures.get_many(ids) if figure.project == project]
+
+    async def page(
+        self,
+        *,
+        project: str,
+        article: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: str | None = None,
+        limit: int,
+    ) -> Page[Figure]:
+        """The newest first; `since` <= made < `until`."""
+        where: dict[str, Value | Range] = {"project": project}
+        if article is not None:
+            where["article.id"] = article
+        if since or until:
+            where["created_at"] = Range(gte=_stored(since), lt=_stored(until))
         return await self._figures.find(where, sort=["-created_at"], after=after, limit=limit)
 
     async def articles(self, *, project: str, after: str | None, limit: int) -> Page[StoredArticle]:
@@ -259,13 +277,15 @@ class Figures:
         return found
 
     async def _picture(self, draft: _Draft, known: dict[str, Figure]) -> Invalid | None:
-        """Renders the draft's image; says what is wrong with it, if anything is."""
-        upload = draft.new.upload
+        """Renders the draft's image; says what is wrong with it, if anything is. Whose figure has come meanwhile is
+        noted in `known`."""
+        upload, original = draft.new.upload, ""
         if upload is None or draft.key in known:
             return None
         try:
             await self._blobs.uploaded(upload)
             async with self._blobs.local(upload) as path:
+                original = str(path)
                 draft.dicom = await asyncio.to_thread(_is_dicom, path)
                 with room(), self._blobs.folder() as folder:
                     rendered = await self._workers.run(render, str(path), str(folder), timeout=RENDER_SECONDS)
@@ -275,7 +295,13 @@ class Figures:
         except Invalid as problem:
             problem.field = problem.field or "file"
             return problem
-        except NotFound:
+        except (NotFound, FileNotFoundError) as missing:
+            if isinstance(missing, FileNotFoundError) and missing.filename != original:
+                raise
+            # Sent twice at once, and the other was first: then its original has gone (see `tidy`).
+            known.update(await self._known([draft]))
+            if draft.key in known:
+                return None
             return Invalid("The file is not there.", field="file", remedy="Upload it again, then send the row again.")
         except DeadlineExceeded:
             return Invalid(
@@ -374,7 +400,7 @@ def _waiting(figure: Figure) -> Invalid | None:
     return Invalid(
         f"The picture waits in quarantine ({why}): it may show whose it is.",
         field="file",
-        remedy="An administrator looks at it: mitagger quarantine list.",
+        remedy="An administrator looks at it: page Quarantine, or mitagger quarantine list.",
     )
 
 
@@ -398,3 +424,10 @@ def _difference(figure: Figure, row: Row) -> Invalid | None:
         field=names[0],
         remedy=f"To correct it: PATCH /api/v1/figures/{figure.id}.",
     )
+
+
+def _stored(time: datetime | None) -> str | None:
+    """As documents are compared by it: ISO, in UTC, which it is where it has no time zone."""
+    if time is None:
+        return None
+    return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)).isoformat()

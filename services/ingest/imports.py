@@ -21,9 +21,11 @@ from shared import metrics
 from shared.archive import Bundle
 from shared.blobs import Blobs
 from shared.clock import new_id, now
+from shared.documents.pages import every
 from shared.documents.port import Collection, Documents, In, Page, Range
 from shared.errors import Invalid, NotFound, PermanentError
 from shared.events.envelope import Event, event_id
+from shared.tasks import Background
 
 BATCH: Final = 16
 RETRY_SECONDS: Final = 5.0
@@ -41,27 +43,19 @@ class Imports:
         self._rejects: Collection[Reject] = documents.collection(Reject)
         self._blobs = blobs
         self._figures = figures
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = Background()
 
     async def start(self) -> None:
         """Goes on with unfinished archives; those of finished imports go, should a dead process have left one."""
-        after = None
-        while True:
-            page = await self._jobs.find({"archive": Range(gte="")}, after=after, limit=1000)  # those that have one
-            for job in page.items:
-                if job.state == "running":
-                    self._follow(job.id)
-                else:
-                    await self._drop_archive(job)
-            after = page.next
-            if after is None:
-                return
+        async for job in every(self._jobs, {"archive": Range(gte="")}, limit=1000):  # those that have one
+            if job.state == "running":
+                self._follow(job.id)
+            else:
+                await self._drop_archive(job)
 
     async def stop(self) -> None:
         """Archives are read on from where they were at the next start."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._running.ended()
 
     async def begin(
         self, name: str, *, project: str, actor: str, total: int | None = None, archive: str | None = None
@@ -155,9 +149,7 @@ class Imports:
         return name if safe else f"{upload[:16]}.zip"
 
     def _follow(self, id: str) -> None:
-        task = asyncio.create_task(self._run(id), name=f"import {id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task = self._running.begin(self._run(id), f"import {id}")
         metrics.IMPORTS_RUNNING.inc()
         task.add_done_callback(lambda _: metrics.IMPORTS_RUNNING.dec())
 

@@ -43,6 +43,10 @@ class Inspection:
         """How many pictures wait."""
         return await self._figures.count({"project": project, "quarantine.state": "waiting"})
 
+    async def figure(self, id: str) -> Figure:
+        """Whether its picture was in quarantine or not. Raises NotFound, Erased."""
+        return await self._figures.get(id)
+
     async def get(self, id: str) -> Figure:
         """A figure whose picture waits or was decided on. Raises NotFound, Erased."""
         figure = await self._figures.get(id)

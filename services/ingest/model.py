@@ -1,9 +1,9 @@
 """The documents of `ingest`: articles and collections, figures, imports and their rejected rows."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.ingest.quarantine import Reason
 from shared.documents.port import Document, Index
@@ -11,6 +11,7 @@ from shared.events.image import Article, Picture
 from shared.events.legend import LegendKind
 
 ImportState = Literal["running", "done", "failed"]
+ErasureState: TypeAlias = Literal["proposed", "running", "done"]
 Severity = Literal["error", "warning"]
 QuarantineState: TypeAlias = Literal["waiting", "confirmed", "blacked_out", "refused"]
 # Of a refusal. No free text: one would write the name there that is to be kept out.
@@ -164,5 +165,52 @@ class Reject(Document):
     figure: str | None = None
 
 
+class Selection(BaseModel):
+    """Figures to erase: these, an article's, those that came before a time, or all of the project. One of the four."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"figures": ["5f0c6a9be1d24c0c8a3f7be0d2c4e611"]},
+                {"article": "0d9c0b6d1f8e4a1bb1c2a3f4e5d6c7b8"},
+                {"before": "2021-01-01T00:00:00Z"},
+                {"everything": True},
+            ]
+        },
+    )
+
+    figures: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)] | None = None
+    article: Annotated[str, Field(max_length=100)] | None = None
+    before: AwareDatetime | None = None
+    everything: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum((self.figures is not None, self.article is not None, self.before is not None, self.everything)) != 1:
+            raise ValueError("say which: one of `figures`, `article`, `before`, `everything`")
+        return self
+
+
+class Erasure(Document):
+    """Many figures that are to go. `figures`: how many there were when it was proposed."""
+
+    collection: ClassVar[str] = "ingest.erasures"
+    keeps_files: ClassVar[bool] = False
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index("by_time", ("project", "created_at")),
+        Index("by_state", ("state",)),
+    )
+
+    project: str
+    selection: Selection
+    state: ErasureState = "proposed"
+    figures: int
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+
+
 # What is written later stands first: mitagger/backup.py copies them in this order.
-MODELS: tuple[type[Document], ...] = (Import, Reject, Figure, StoredArticle)
+MODELS: tuple[type[Document], ...] = (Erasure, Import, Reject, Figure, StoredArticle)

@@ -12,10 +12,10 @@ from services.ingest.pyramid_model import Look
 from services.ingest.quarantine import Reason
 from services.ingest.views import LARGEST_ANSWER, Views
 from services.ingest.views_api import JPEG, Number
-from shared.access import DEFAULT_PROJECT
+from shared.access import DEFAULT_PROJECT, Action, Caller
 from shared.events.image import Article, Rendition
 from shared.grants import Grant, Signer
-from shared.http import CallerDep, IfMatch, Limit, PageOf, etag
+from shared.http import CallerDep, IfMatch, Limit, PageOf, ProjectQuery, etag
 
 UNKEPT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -73,13 +73,23 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     """The routes of quarantine."""
     routes = APIRouter()
 
+    async def _allowed(caller: Caller, action: Action, id: str) -> Figure:
+        """Raises Forbidden, NotFound."""
+        caller.require_somewhere(action)
+        figure = await inspection.figure(id)
+        caller.require(action, project=figure.project)
+        return figure
+
     @routes.get("/api/v1/quarantine", summary="Pictures that wait for an administrator's look, the oldest first")
     async def list_quarantine(
-        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
+        caller: CallerDep,
+        cursor: str | None = None,
+        limit: Annotated[Limit, Query()] = 50,
+        project: ProjectQuery = DEFAULT_PROJECT,
     ) -> QuarantinePage:
-        caller.require("quarantine.read")
-        page = await inspection.page(project=DEFAULT_PROJECT, after=cursor, limit=limit)
-        waiting = await inspection.waiting(project=DEFAULT_PROJECT)
+        caller.require("quarantine.read", project=project)
+        page = await inspection.page(project=project, after=cursor, limit=limit)
+        waiting = await inspection.waiting(project=project)
         return QuarantinePage(
             items=[quarantined(figure, signer) for figure in page.items], next=page.next, waiting=waiting
         )
@@ -87,7 +97,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     @routes.get("/api/v1/quarantine/{id}", summary="A picture in quarantine, to look at")
     async def get_quarantined(caller: CallerDep, id: str, response: Response) -> QuarantinedView:
         """`id` is the figure's. Also what was decided of it."""
-        caller.require("quarantine.read")
+        await _allowed(caller, "quarantine.read", id)
         return _decided(await inspection.get(id), response)
 
     @routes.get(
@@ -104,7 +114,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
         size: Annotated[int, Query(ge=1, le=LARGEST_ANSWER, description="Longest side of the answer in pixels")] = 2048,
     ) -> Response:
         """A JPEG. A name may stand in one frame of many."""
-        caller.require("quarantine.read")
+        await _allowed(caller, "quarantine.read", id)
         source = await views.source(id, page=page, frame=frame, waiting=True)
         content = await views.render(source, Look(), region=None, size=size)
         return Response(content, media_type="image/jpeg", headers=UNKEPT)
@@ -112,7 +122,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     @routes.post("/api/v1/quarantine/{id}/confirm", summary="Let everybody see a picture as it is")
     async def confirm(caller: CallerDep, id: str, version: IfMatch, response: Response) -> QuarantinedView:
         """Confirming twice is confirming once. With If-Match, a figure that somebody changed is a conflict."""
-        caller.require("quarantine.write")
+        await _allowed(caller, "quarantine.write", id)
         return _decided(await inspection.confirm(id, version=version, actor=caller.person), response)
 
     @routes.post("/api/v1/quarantine/{id}/black-out", summary="Black out parts of a picture and let everybody see it")
@@ -121,7 +131,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     ) -> QuarantinedView:
         """On every page and frame, in all that is stored of the picture; what was there is erased. Also of a figure
         whose picture is not in quarantine. The same again changes nothing."""
-        caller.require("quarantine.write")
+        await _allowed(caller, "quarantine.write", id)
         figure = await inspection.black_out(id, body.rectangles, version=version, actor=caller.person)
         return _decided(figure, response)
 
@@ -129,7 +139,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     async def refuse(caller: CallerDep, id: str, body: Refuse, version: IfMatch, response: Response) -> QuarantinedView:
         """The figure keeps its legend; the same file, sent again, is not taken. Also of a figure whose picture is not
         in quarantine. Refusing twice is refusing once."""
-        caller.require("quarantine.write")
+        await _allowed(caller, "quarantine.write", id)
         figure = await inspection.refuse(id, body.reason, version=version, actor=caller.person)
         return _decided(figure, response)
 

@@ -6,6 +6,7 @@ from typing import Final
 from services.ingest.events import uploaded
 from services.ingest.model import Figure
 from shared.bus.port import Bus
+from shared.documents.pages import pages
 from shared.documents.port import Documents
 from shared.errors import Invalid
 from shared.events.image import ImageUploaded
@@ -18,11 +19,8 @@ async def republish(documents: Documents, bus: Bus, topics: Sequence[str]) -> in
     the ids and revisions they had. Raises Invalid when none of the topics is ours."""
     if ImageUploaded.topic not in topics:
         raise Invalid("None of these topics comes from ingest.", field="topics", remedy=f"Ours: {ImageUploaded.topic}.")
-    figures, sent, after = documents.collection(Figure), 0, None
-    while True:
-        page = await figures.find(after=after, limit=_PAGE)
-        await bus.publish([uploaded(figure, revision=figure.version) for figure in page.items])
-        sent += len(page.items)
-        after = page.next
-        if after is None:
-            return sent
+    sent = 0
+    async for page in pages(documents.collection(Figure), limit=_PAGE):
+        await bus.publish([uploaded(figure, revision=figure.version) for figure in page])
+        sent += len(page)
+    return sent

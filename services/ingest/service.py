@@ -7,8 +7,9 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.ingest import quarantine_api, views_api
+from services.ingest import erasing_api, quarantine_api, views_api
 from services.ingest.api import router
+from services.ingest.erasing import Erasing
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
 from services.ingest.inspection import Inspection
@@ -21,7 +22,7 @@ from shared.engine import Engine
 from shared.errors import TransientError
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted, ImageUploaded
-from shared.http import door
+from shared.http import add_routes, door
 from shared.workers import Workers
 
 COUNTING_SECONDS: Final = 30.0
@@ -37,13 +38,18 @@ class Ingest:
         self._bus = engine.bus
         self._figures = figures = Figures(engine.documents, engine.blobs, workers, engine.erasures)
         self._imports = Imports(engine.documents, engine.blobs, figures)
+        self._erasing = Erasing(engine.documents, figures)
         self._views = Views(engine.documents, engine.blobs, viewers, view_bytes)
         self._inspection = Inspection(engine.documents, engine.blobs, workers, figures, self._views)
         self._counting: asyncio.Task[None] | None = None
         doors = router(figures, self._imports, engine)
-        doors.include_router(views_api.router(self._views, engine))
-        doors.include_router(kept.router(engine.documents, MODELS))
-        doors.include_router(quarantine_api.router(self._inspection, self._views, engine.signer))
+        add_routes(
+            doors,
+            views_api.router(self._views, engine),
+            erasing_api.router(self._erasing),
+            kept.router(engine.documents, MODELS),
+            quarantine_api.router(self._inspection, self._views, engine.signer),
+        )
         self.app: ASGIApp | None = door(
             "ingest",
             doors,
@@ -59,6 +65,7 @@ class Ingest:
         # A restored backup may hold what was erased after it was made.
         await self._figures.erase_again()
         await self._imports.start()
+        await self._erasing.start()
         await self._views.start()
         self._counting = asyncio.create_task(self._count(), name="count quarantine")
 
@@ -67,6 +74,7 @@ class Ingest:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
         await self._views.stop()
+        await self._erasing.stop()
         await self._imports.stop()
 
     async def _count(self) -> None:

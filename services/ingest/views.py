@@ -29,6 +29,7 @@ from shared import metrics
 from shared.blobs import Blobs
 from shared.documents.port import Collection, Documents
 from shared.errors import DeadlineExceeded, Invalid, MitaggerError, NotFound, PermanentError, Unavailable
+from shared.tasks import ended
 from shared.workers import Workers
 from shared.zoom import Cut, tile
 
@@ -81,10 +82,7 @@ class Views:
         self._sweeper = asyncio.create_task(self._sweep_on(), name="views")
 
     async def stop(self) -> None:
-        tasks = [task for task in (self._sweeper, *self._preparing.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*(task for task in (self._sweeper, *self._preparing.values()) if task is not None))
 
     async def source(self, figure: str, *, page: int = 0, frame: int = 0, waiting: bool = False) -> Source:
         """`waiting`: also of a picture in quarantine. Raises NotFound, Erased, Invalid when its picture has no such

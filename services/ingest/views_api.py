@@ -94,8 +94,10 @@ def router(views: Views, engine: Engine) -> APIRouter:
     signer = engine.signer
 
     async def by_id(caller: CallerDep, id: str, page: Number = 0, frame: Number = 0) -> Source:
-        caller.require("figure.read")
-        return await views.source(id, page=page, frame=frame)
+        caller.require_somewhere("figure.read")
+        found = await views.source(id, page=page, frame=frame)
+        caller.require("figure.read", project=found.figure.project)
+        return found
 
     async def by_grant(grant: str, page: Number = 0, frame: Number = 0) -> Source:
         return await views.source(signer.viewed(grant), page=page, frame=frame)

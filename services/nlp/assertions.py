@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, cast
 
 from services.nlp.sentences import Span
 from services.nlp.tokens import Phrases, Tokens
-from shared.events.legend import Scope
+from shared.findings import Scope
 
 # NegEx took five words or phrases, ConText the whole sentence. Ten words hold five phrases of two.
 REACH = 10
@@ -108,7 +108,7 @@ def scopes(text: str, tokens: Tokens, sentences: Sequence[Span], borders: Sequen
             first, last = _backward(words, ends, at, bisect_left(starts, low), rule.reach)
         if first < last:
             cue = text[starts[at] : stops[after - 1]]
-            found.append(Scope(assertion=_assertion(rule), start=starts[first], end=stops[last - 1], cue=cue))
+            found.append(Scope(_assertion(rule), starts[first], stops[last - 1], cue))
         if len(found) >= MOST_SCOPES:
             break
     return sorted(found, key=lambda scope: (scope.start, scope.end))
@@ -136,18 +136,23 @@ def _assertion(rule: Rule) -> Literal["absent", "uncertain"]:
 def _matches(words: _Words, candidates: Sequence[int]) -> Iterator[tuple[int, Rule]]:
     """Phrases found, from left to right, the longest of each place, without overlap."""
     by_phrase, by_word = rules(), _lengths()
-    reached = 0
+    reached, count = 0, len(words)
     for at in candidates:
         if at < reached:
             continue
-        first = words[at]
-        lengths = by_word.get(first)
+        phrase = words[at]
+        lengths = by_word.get(phrase)
         if not lengths:
             continue
-        said = [first, *(words[number] for number in range(at + 1, min(at + lengths[0], len(words))))]
-        for length in lengths:
-            if length <= len(said) and (rule := by_phrase.get(" ".join(said[:length]))):
-                reached = at + length
+        # Most begin no phrase of several words here.
+        if lengths[0] > 1:
+            said = [phrase, *[words[number] for number in range(at + 1, min(at + lengths[0], count))]]
+            phrases = [" ".join(said[:length]) for length in lengths if length <= len(said)]
+        else:
+            phrases = [phrase]
+        for phrase in phrases:
+            if rule := by_phrase.get(phrase):
+                reached = at + len(rule.phrase)
                 yield at, rule
                 break
 

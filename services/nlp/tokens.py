@@ -7,6 +7,7 @@ docs/decisions/0018-where-nltk-stays.md.
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -50,40 +51,42 @@ class Tokens(NamedTuple):
 
 
 class Phrases:
-    """Phrases of ASCII letters, to find the tokens at which one may begin, in any case: few others have the same length
-    and the same first and last letter, and are followed by one that has those of the second word."""
+    """Phrases of ASCII letters, to find the tokens at which one may begin, in any case: hardly another has the same
+    length and the same letters at both ends, two each, and is followed by one or two that have those of the next."""
 
-    _FORMS: Final = 32**3
-    _PAIRS: Final = 2**18
+    LONGEST: Final = 3  # words that are looked at
+    _FORMS: Final = 2**18
 
     def __init__(self, phrases: Iterable[Sequence[str]]) -> None:
-        self._words = np.zeros(self._FORMS, np.bool_)
-        self._pairs = np.zeros(self._PAIRS, np.bool_)
+        self._known = np.zeros((self.LONGEST, self._FORMS), np.bool_)  # by length
         for phrase in phrases:
             ends = np.cumsum([len(word) for word in phrase])
-            forms = self._form(codes("".join(phrase)), np.concatenate([[0], ends[:-1]]), ends)
-            if len(phrase) == 1:
-                self._words[forms] = True
-            else:
-                self._pairs[self._pair(forms[:2])] = True
+            *_, form = self.forms(codes("".join(phrase)), np.concatenate([[0], ends[:-1]]), ends)
+            self._known[min(len(phrase), self.LONGEST) - 1, form[0]] = True
 
-    def candidates(self, text: Codes, starts: Array, ends: Array) -> Array:
-        """Of the words of a text, the numbers of those at which one of these may begin."""
-        forms = self._form(text, starts, ends)
-        possible = self._words[forms]
-        possible[:-1] |= self._pairs[self._pair(forms)]
+    @classmethod
+    def forms(cls, text: Codes, starts: Array, ends: Array) -> list[Array]:
+        """Of words, of those with the next, and of those with the next two, as far as there are: numbers below 2¹⁸."""
+        form = np.minimum(ends - starts, 31)
+        for places in (starts, np.minimum(starts + 1, ends - 1), np.maximum(ends - 2, starts), ends - 1):
+            form = form << 5 | text[places] & 31  # these bits of a letter are those of its capital
+        forms = [cls._spread(form)]
+        for length in range(1, min(len(starts), cls.LONGEST)):
+            forms.append(cls._spread(forms[-1][:-1] * 7_919 + forms[0][length:]))
+        return forms
+
+    @classmethod
+    def _spread(cls, numbers: Array) -> Array:
+        """Any large odd factor would do."""
+        spread: Array = (numbers * 2_654_435_761 >> 13) % cls._FORMS
+        return spread
+
+    def candidates(self, forms: Sequence[Array]) -> Array:
+        """Of words with these `forms`, the numbers of those at which one of these may begin."""
+        possible = np.zeros(len(forms[0]), np.bool_)
+        for known, form in zip(self._known, forms, strict=False):
+            possible[: len(form)] |= known[form]
         return np.flatnonzero(possible)
-
-    def _form(self, text: Codes, starts: Array, ends: Array) -> Array:
-        """A number below 32³. The lower five bits of a letter are those of its capital."""
-        first, last = text[starts].astype(np.int64) & 31, text[ends - 1].astype(np.int64) & 31
-        form: Array = (first * 32 + last) * 32 + np.minimum(ends - starts, 31)
-        return form
-
-    def _pair(self, forms: Array) -> Array:
-        """Of neighbours, a number below 2¹⁸. Any odd factor would do."""
-        pair: Array = (forms[:-1] * 7_919 + forms[1:]) % self._PAIRS
-        return pair
 
 
 def tokens_of(texts: Sequence[str], phrases: Sequence[Phrases] = ()) -> list[Tokens]:
@@ -104,17 +107,25 @@ def tokens_of(texts: Sequence[str], phrases: Sequence[Phrases] = ()) -> list[Tok
     first[1:] |= word[1:] & ~word[:-1]
     last[:-1] |= word[:-1] & ~word[1:]
     starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1
-    candidates = [each.candidates(characters, starts, ends) for each in phrases]
-    borders = [*np.searchsorted(starts, begins).tolist(), len(starts)]
-    wanted = [np.searchsorted(each, borders).tolist() for each in candidates]
+    forms = Phrases.forms(characters, starts, ends) if phrases else []
+    candidates = [each.candidates(forms) for each in phrases]
+    borders = np.searchsorted(starts, begins)
+    counts = np.diff(borders, append=len(starts))
+    of_text = np.repeat(begins, counts)
+    starts, ends = starts - of_text, ends - of_text
+    wanted = [_parted(each, borders) for each in candidates]
+    limits = [*borders.tolist(), len(starts)]
     return [
-        Tokens(
-            starts[borders[i] : borders[i + 1]] - begin,
-            ends[borders[i] : borders[i + 1]] - begin,
-            [(each[of[i] : of[i + 1]] - borders[i]).tolist() for each, of in zip(candidates, wanted, strict=True)],
-        )
-        for i, begin in enumerate(begins.tolist())
+        Tokens(starts[first:last], ends[first:last], [of_phrases[number] for of_phrases in wanted])
+        for number, (first, last) in enumerate(pairwise(limits))
     ]
+
+
+def _parted(numbers: Array, borders: Array) -> list[list[int]]:
+    """Numbers of tokens by the text in which they are, there counted from its first one."""
+    limits = [*np.searchsorted(numbers, borders).tolist(), len(numbers)]
+    own = (numbers - borders[np.searchsorted(borders, numbers, side="right") - 1]).tolist()
+    return [own[first:last] for first, last in pairwise(limits)]
 
 
 def tokens(text: str) -> list[tuple[int, int]]:

@@ -12,12 +12,10 @@ from shared.settings import Settings
 
 def run(settings: Settings) -> None:
     def wired(engine: Engine) -> Recommender:
-        annotator = chosen(settings, engine)
         return build(
             engine,
             library=Library(settings),
-            over=annotator.over,
-            stop=annotator.stop,
+            choice=chosen(settings, engine),
             least=Thresholds.of(settings),
         )
 

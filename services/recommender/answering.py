@@ -7,6 +7,7 @@ import structlog
 
 from services.recommender.annotator import Annotation, Annotator
 from services.recommender.metadata import TechnicalTags
+from services.recommender.recalibration import Recalibration
 from services.recommender.recommend import Outcome, outcome, refusal, without_legend
 from shared.errors import TransientError
 from shared.events.legend import LegendTokenized
@@ -16,24 +17,31 @@ FAILED: Final = Outcome("failed", "The annotator failed on this legend; the serv
 log = structlog.get_logger()
 
 
-def outcomes(annotator: Annotator, tags: TechnicalTags, causes: Sequence[LegendTokenized]) -> list[Outcome]:
-    """One for each, in order. Raises TransientError where the annotator may succeed later."""
+def outcomes(
+    annotator: Annotator, tags: TechnicalTags, causes: Sequence[LegendTokenized], scores: Recalibration | None = None
+) -> list[Outcome]:
+    """One for each, in order. `scores`: what reviews taught of them. Raises TransientError where the annotator may
+    succeed later."""
     said = [refusal(cause.analysis) for cause in causes]
     asked = [cause for cause, refused in zip(causes, said, strict=True) if refused is None]
     annotated = iter(zip(asked, _annotated(annotator, asked), strict=True))
     return [
-        _outcome(cause, None, tags, refused) if refused else _outcome(*next(annotated), tags, FAILED)
+        _outcome(cause, None, tags, refused, scores) if refused else _outcome(*next(annotated), tags, FAILED, scores)
         for cause, refused in zip(causes, said, strict=True)
     ]
 
 
 def _outcome(
-    cause: LegendTokenized, annotations: list[Annotation] | None, tags: TechnicalTags, otherwise: Outcome
+    cause: LegendTokenized,
+    annotations: list[Annotation] | None,
+    tags: TechnicalTags,
+    otherwise: Outcome,
+    scores: Recalibration | None,
 ) -> Outcome:
     proposals = tags.proposals(cause.technical)
     if annotations is None:
-        return without_legend(cause.figure, otherwise, proposals)
-    return outcome(cause.figure, annotations, proposals)
+        return without_legend(cause.figure, otherwise, proposals, scores)
+    return outcome(cause.figure, annotations, proposals, scores)
 
 
 def _annotated(annotator: Annotator, causes: Sequence[LegendTokenized]) -> list[list[Annotation] | None]:

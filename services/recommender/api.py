@@ -1,15 +1,19 @@
 """The HTTP door: the vocabularies in use and their concepts."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from shared.events.recommendation import Axis
 from shared.http import CallerDep, PageOf
 from shared.vocabulary.artefact import Concept, Vocabularies
-from shared.vocabulary.lookup import LONGEST_QUERY, Fit, Suggestion, complete, describe
+from shared.vocabulary.lookup import LONGEST_QUERY, Fit, Suggestion, below, complete, describe, lineage
+
+MAX_DESCENDANTS: Final = 1_000
+
+Curie: TypeAlias = Annotated[str, StringConstraints(max_length=200)]
 
 
 class VocabularyView(BaseModel):
@@ -47,13 +51,27 @@ class ConceptDetail(ConceptView):
     parents: list[ConceptView]
 
 
+class LineageView(BaseModel):
+    """`descendant` is a kind or a part of `ancestor`."""
+
+    ancestor: str
+    descendant: str
+
+
+class Descendants(BaseModel):
+    """CURIEs of concepts below another one, nearest first. `more`: there are more than these."""
+
+    items: list[str]
+    more: bool
+
+
 def router(vocabularies: Callable[[], Vocabularies]) -> APIRouter:
     """`vocabularies` raises Unavailable while they are being loaded."""
     routes = APIRouter()
 
     @routes.get("/api/v1/vocabularies", summary="The ontologies in use, with their versions")
     async def list_vocabularies(caller: CallerDep) -> PageOf[VocabularyView]:
-        caller.require("vocabulary.read")
+        caller.require_somewhere("vocabulary.read")
         versions = vocabularies().versions
         return PageOf(items=[VocabularyView(ontology=name, version=version) for name, version in versions.items()])
 
@@ -64,16 +82,34 @@ def router(vocabularies: Callable[[], Vocabularies]) -> APIRouter:
         axis: Axis | None = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
     ) -> PageOf[FoundConcept]:
-        caller.require("vocabulary.read")
+        caller.require_somewhere("vocabulary.read")
         found = complete(vocabularies(), q, axis=axis, limit=limit)
         return PageOf(items=[FoundConcept.model_validate(_found(one)) for one in found])
 
+    @routes.get("/api/v1/concepts/lineage", summary="Which of some concepts are kinds or parts of others")
+    def get_lineage(
+        caller: CallerDep,
+        curie: Annotated[list[Curie], Query(min_length=1, max_length=100, examples=[["UBERON:0001954"]])],
+    ) -> PageOf[LineageView]:
+        """Pairs of these concepts where one is an ancestor of the other, at any distance. Unknown ones are in none."""
+        caller.require_somewhere("vocabulary.read")
+        pairs = lineage(vocabularies(), curie)
+        return PageOf(items=[LineageView(ancestor=above, descendant=below) for above, below in pairs])
+
     @routes.get("/api/v1/concepts/{curie}", summary="A concept by its CURIE, such as UBERON:0001954")
     def get_concept(caller: CallerDep, curie: str, ontology: str | None = None) -> ConceptDetail:
-        caller.require("vocabulary.read")
+        caller.require_somewhere("vocabulary.read")
         entry = describe(vocabularies(), curie, ontology=ontology)
         parents = [ConceptView(**_fields(parent)) for parent in entry.parents]
         return ConceptDetail(**_fields(entry.concept), names=entry.names, parents=parents)
+
+    @routes.get("/api/v1/concepts/{curie}/descendants", summary="The concepts below a concept, such as to search by")
+    def list_descendants(
+        caller: CallerDep, curie: str, limit: Annotated[int, Query(ge=1, le=MAX_DESCENDANTS)] = MAX_DESCENDANTS
+    ) -> Descendants:
+        caller.require_somewhere("vocabulary.read")
+        found = below(vocabularies(), curie, limit=limit + 1)
+        return Descendants(items=found[:limit], more=len(found) > limit)
 
     return routes
 

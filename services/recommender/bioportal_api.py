@@ -43,18 +43,18 @@ def router(vocabularies: Callable[[], Vocabularies]) -> APIRouter:
 
     @routes.post("/annotator")
     def annotator(caller: CallerDep, asked: Asked) -> JSONResponse:
-        caller.require("vocabulary.read")
+        caller.require_somewhere("vocabulary.read")
         used = vocabularies()
         return JSONResponse(annotate(used, names.over(used), asked.parameters, asked.base))
 
     @routes.post("/annotator/recognizers")
     async def recognizers(caller: CallerDep) -> list[str]:
-        caller.require("vocabulary.read")
+        caller.require_somewhere("vocabulary.read")
         return list(RECOGNIZERS)
 
     @routes.post("/search")
     def find(caller: CallerDep, asked: Asked) -> dict[str, Any]:
-        caller.require("vocabulary.read")
+        caller.require_somewhere("vocabulary.read")
         return search(vocabularies(), asked.parameters, asked.base)
 
     return routes

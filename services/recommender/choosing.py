@@ -1,4 +1,4 @@
-"""Which annotator makes recommendations, by the settings."""
+"""Which annotators are asked, by the settings: the local one, and one beside it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,7 +6,6 @@ from typing import NamedTuple
 from services.recommender.annotator import Annotator
 from services.recommender.bioportal import BioPortal, BioPortalAnnotator
 from services.recommender.local import LocalAnnotator
-from services.recommender.merging import Merged
 from services.recommender.pace import Pace
 from shared.engine import Engine
 from shared.errors import Invalid
@@ -18,17 +17,21 @@ GROUP = "recommender"  # whose copies share BioPortal's limit
 
 
 class Choice(NamedTuple):
-    """`over` makes the annotator over the vocabularies, on the event loop; `stop` makes it give up what it waits
-    for."""
+    """`local` makes the annotator that every text is given to, over the vocabularies in use. `remote` makes the one
+    that texts leave the site for, on the event loop, null where none is asked, at the
+    address `server`; `alone`: in place of the local one. `stop` makes it give up what it waits for."""
 
-    over: Callable[[Vocabularies], Annotator]
-    stop: Callable[[], None]
+    local: Callable[[Vocabularies], Annotator] = LocalAnnotator
+    remote: Callable[[Vocabularies], Annotator] | None = None
+    server: str = ""
+    alone: bool = False
+    stop: Callable[[], None] = lambda: None
 
 
 def chosen(settings: Settings, engine: Engine) -> Choice:
     """Raises Invalid where a key is missing."""
     if not settings.bioportal:
-        return Choice(LocalAnnotator, lambda: None)
+        return Choice()
     if settings.bioportal_key is None:
         raise Invalid(
             "BioPortal is to be asked, but there is no key.",
@@ -42,13 +45,9 @@ def chosen(settings: Settings, engine: Engine) -> Choice:
         settings.bioportal_ontologies,
         turn=pace.turn,
     )
-
-    def over(vocabularies: Vocabularies) -> Annotator:
-        return Merged(
-            LocalAnnotator(vocabularies),
-            BioPortalAnnotator(portal, vocabularies),
-            alone=settings.bioportal_alone,
-            reports=settings.bioportal_reports,
-        )
-
-    return Choice(over, portal.stop)
+    return Choice(
+        remote=lambda vocabularies: BioPortalAnnotator(portal, vocabularies),
+        server=portal.url,
+        alone=settings.bioportal_alone,
+        stop=portal.stop,
+    )

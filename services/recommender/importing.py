@@ -47,7 +47,7 @@ def import_file(path: Path, file: str, vocabulary: str, into: Path, progress: Pa
 
     Failures of the input are in the answer, with the rows that were skipped before.
     """
-    reader = Reader(told=lambda rows: _tell(progress, rows))
+    reader = Reader(told=lambda rows: tell(progress, rows))
     format: Format | None = None
     release, places_itself, concepts, names = "", False, 0, 0
     failed: MitaggerError | None = None
@@ -138,7 +138,8 @@ def _labels(names: Iterable[Name]) -> dict[str, str]:
     return found
 
 
-def _tell(progress: Path, rows: int) -> None:
+def tell(progress: Path, rows: int) -> None:
+    """Writes how many rows were read so far."""
     part = progress.with_suffix(".part")
     part.write_text(str(rows), encoding="ascii")
     part.replace(progress)

@@ -31,15 +31,22 @@ _SAYS_NOTHING: Final = frozenset({*STOP_WORDS, *OF_LEGENDS})
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What an item needs at least (settings `learning_figures`, `learning_articles`, `learning_people`)."""
+    """What an item needs at least (settings `learning_figures`, `learning_articles`, `learning_people`), and where it
+    applies: in its project, or `everywhere` (`learning_scope`)."""
 
     figures: int = 3
     articles: int = 2
     people: int = 2
+    everywhere: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "Thresholds":
-        return cls(settings.learning_figures, settings.learning_articles, settings.learning_people)
+        return cls(
+            settings.learning_figures,
+            settings.learning_articles,
+            settings.learning_people,
+            everywhere=settings.learning_scope == "site",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +163,10 @@ def likelihood(item: LearnedName) -> float:
     return (item.accepted + 1) / (item.accepted + item.rejected + 2)
 
 
-def because(item: LearnedName) -> str:
-    """For people, as a part of a recommendation's "why"."""
+def because(item: LearnedName, *, site: bool) -> str:
+    """For people, as a part of a recommendation's "why". `site`: it applies to all projects."""
     people = len({one.person for one in item.evidence.values() if one.verdict == "accepted"})
-    return f"A name of this site: accepted in {item.accepted} figures by {people} people."
+    return f"A name of this {'site' if site else 'project'}: accepted in {item.accepted} figures by {people} people."
 
 
 def version(items: Mapping[str, Force]) -> str:

@@ -14,15 +14,19 @@ from shared.events.recommendation import Axis
 from shared.http import CallerDep, Limit, PageOf
 from shared.vocabulary.artefact import Vocabularies
 
+Scope = Literal["project", "site"]
 State = Literal["synonym", "suppressed", "known", "candidate", "waiting", "disabled"]
 
 
 class LearnedView(BaseModel):
-    """A name that reviews spoke of. `state`: `synonym` (found as a name of the site), `suppressed` (no longer found for
-    this concept, but in one text of twenty), `known` (a vocabulary has it), `candidate` (free text that recurs: a new
-    name or concept), `waiting` (too few figures, articles or people, or they disagree), `disabled`."""
+    """A name that reviews of a project spoke of. `scope`: where it applies, in that project or on the whole site.
+    `state`: `synonym` (found as a name), `suppressed` (no longer found for this concept, but in one text of twenty),
+    `known` (a vocabulary has it), `candidate` (free text that recurs: a new name or concept), `waiting` (too few
+    figures, articles or people, or they disagree), `disabled`."""
 
     id: str
+    project: str
+    scope: Scope
     name: str
     axis: Axis
     curie: str | None
@@ -41,12 +45,13 @@ def router(learning: Learning, vocabularies: Callable[[], Vocabularies], changed
     @routes.get("/api/v1/learned", summary="What reviews taught")
     async def list_learned(
         caller: CallerDep,
+        project: Annotated[str | None, Query(max_length=100, description="Of this project only")] = None,
         cursor: Annotated[str | None, Query(max_length=2000)] = None,
         limit: Limit = 50,
     ) -> PageOf[LearnedView]:
         """Those that most figures speak of first."""
         caller.require("vocabulary.write")
-        page = await learning.names(cursor, limit)
+        page = await learning.names(cursor, limit, project=project)
         loaded = vocabularies()
         return PageOf(items=[_view(one, learning, loaded) for one in page.items], next=page.next)
 
@@ -65,6 +70,21 @@ def router(learning: Learning, vocabularies: Callable[[], Vocabularies], changed
         changed()
         return _view(one, learning, vocabularies())
 
+    @routes.post("/api/v1/learned/{id}/widen", summary="Let what a project taught apply to the whole site")
+    async def widen(caller: CallerDep, id: str) -> LearnedView:
+        """Projects whose own reviews accept a name keep it, whatever another's reject."""
+        caller.require("vocabulary.write")
+        one = await learning.scope(id, widened_by=caller.person)
+        changed()
+        return _view(one, learning, vocabularies())
+
+    @routes.post("/api/v1/learned/{id}/narrow", summary="Let what a project taught apply to that project only")
+    async def narrow(caller: CallerDep, id: str) -> LearnedView:
+        caller.require("vocabulary.write")
+        one = await learning.scope(id, widened_by="")
+        changed()
+        return _view(one, learning, vocabularies())
+
     return routes
 
 
@@ -72,6 +92,8 @@ def _view(one: LearnedName, learning: Learning, loaded: Vocabularies) -> Learned
     said = one.evidence.values()
     return LearnedView(
         id=one.id,
+        project=one.project,
+        scope="site" if one.widened_by or learning.least.everywhere else "project",
         name=one.said,
         axis=one.meant.axis,
         curie=one.meant.curie,

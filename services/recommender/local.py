@@ -5,32 +5,40 @@ are likely enough (`scoring`); of these, in each ontology, the longest of those 
 ontologies stay. An abbreviation that the legend defines means what its long form means, wherever it stands.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Final, NamedTuple
 from unicodedata import is_normalized
 
 from services.recommender.annotator import Annotation
+from services.recommender.coordination import Shared, joined, shared
 from services.recommender.no_names import no_names
 from services.recommender.profiles import TAGGING, Profile
 from services.recommender.scoring import Rivals, besides, features, preferred, probability, weights
+from services.recommender.stretches import Stretches
 from services.recommender.surroundings import Surroundings
 from shared.batches import in_parts
-from shared.events.legend import Abbreviation, Analysis
+from shared.events.legend import Abbreviation as Defined
+from shared.events.legend import Analysis
 from shared.events.recommendation import Match
+from shared.findings import Abbreviation, Findings
 from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
 from shared.vocabulary.matcher import Hit
 from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
 from shared.vocabulary.words import LETTER, MARK, cased, words
 
-VERSION = "2"  # raise it when the same text and vocabularies give other annotations
+VERSION = "3"  # raise it when the same text and vocabularies give other annotations
 
 # An abbreviation is as good as its long form, less the risk that it was paired with the wrong words.
 ABBREVIATED: Final = 0.95
+# So is what shares its end with another name, less the risk that its word stands alone.
+COORDINATED: Final = 0.95
 
 
-_TOGETHER: Final = 50_000  # code points of the texts that are matched together: what that needs then fits a cache
+_TOGETHER: Final = 100_000  # code points of the texts that are matched together: what that needs then fits a cache
 _MOST_SENSES: Final = 200_000
 
 
@@ -45,6 +53,7 @@ class _Sense(NamedTuple):
     score: float
 
 
+Read = Analysis | Findings  # a text
 _Mention = tuple[int, int, _Sense]  # start, end
 
 
@@ -78,47 +87,62 @@ class LocalAnnotator:
     def version(self) -> str:
         return f"local-{VERSION}-{self._profile.name}+{self._vocabularies.identity[:12]}"
 
-    def annotate(self, analyses: Sequence[Analysis]) -> list[list[Annotation]]:
-        return [
-            self._annotations(analysis, hits)
-            for together in in_parts(analyses, _TOGETHER, lambda analysis: len(analysis.text))
-            for analysis, hits in zip(
-                together, self._vocabularies.hits([analysis.text for analysis in together]), strict=True
-            )
-        ]
-
-    def _annotations(self, analysis: Analysis, hits: Sequence[Hit]) -> list[Annotation]:
-        text = analysis.text
-        mentions = _longest(self._likely(text, hits))
-        if analysis.abbreviations:
-            mentions = _expanded(mentions, text, analysis.abbreviations)
-        mentions.sort(key=_place)
-        around = Surroundings(analysis)
-        return [
-            Annotation(
-                start,
-                end,
-                text[start:end],
-                sense.concept,
-                sense.match,
-                sense.name,
-                sense.scope,
-                sense.score,
-                around.assertion(start, end),
-                around.panels(start, end),
-                rule=sense.rule,
-            )
-            for start, end, sense in mentions
-        ]
-
-    def _likely(self, text: str, hits: Sequence[Hit]) -> list[_Mention]:
-        fixed, senses = no_names(text), self._senses
-        found: list[_Mention] = []
-        for start, end, key in hits:
-            meant = senses[key, text[start:end]]
-            if meant and not (fixed and fixed.around(start, end)):
-                found += [(start, end, sense) for sense in meant]
+    def annotate(self, analyses: Sequence[Read]) -> list[list[Annotation]]:
+        found: list[list[Annotation]] = []
+        for together in in_parts(analyses, _TOGETHER, lambda read: len(read.text)):
+            texts = [read.text for read in together]
+            found += map(_annotations, together, self._mentions(together, self._vocabularies.hits(texts)))
         return found
+
+    def _mentions(self, together: Sequence[Read], hits: Sequence[Sequence[Hit]]) -> Iterable[Sequence[_Mention]]:
+        """Of each text, by place, then ontology and CURIE."""
+        # One step for all texts, then the next: what a step needs then stays in the processor's caches.
+        texts = [read.text for read in together]
+        every = list(map(_longest, map(self._likely, texts, hits, map(no_names, texts))))
+        every = [
+            _expanded(mentions, read.text, read.abbreviations) if read.abbreviations else mentions
+            for read, mentions in zip(together, every, strict=True)
+        ]
+        return self._coordinated(texts, every) if self._profile.coordination else every
+
+    def _likely(self, text: str, hits: Sequence[Hit], fixed: Stretches[str] | None) -> list[_Mention]:
+        senses = self._senses
+        found = [(start, end, sense) for start, end, key in hits for sense in senses[key, text[start:end]]]
+        return [one for one in found if not fixed.around(one[0], one[1])] if fixed else found
+
+    def _coordinated(self, texts: Sequence[str], every: Sequence[list[_Mention]]) -> Iterator[Sequence[_Mention]]:
+        """Of each text the mentions, and what shares its end with a name that was found, of the same ontology; it
+        stands where its own word does."""
+        candidates = list(map(_candidates, texts, every))
+        hits = iter(self._vocabularies.hits([one.said for of_text in candidates for one in of_text]))
+        for mentions, of_text in zip(every, candidates, strict=True):
+            meant = [
+                (one, senses)
+                for one, said in zip(of_text, hits, strict=False)
+                for start, end, key in said
+                if (start, end) == (0, len(one.said)) and (senses := self._senses[key, one.said])
+            ]
+            yield self._with_coordinated(mentions, meant) if meant else mentions
+
+    def _with_coordinated(
+        self, mentions: list[_Mention], meant: Iterable[tuple[Shared, Sequence[_Sense]]]
+    ) -> list[_Mention]:
+        taken: dict[str, list[tuple[int, int]]] = {}
+        ontologies: dict[tuple[int, int], set[str]] = {}
+        for start, end, sense in mentions:
+            taken.setdefault(sense.concept.ontology, []).append((start, end))
+            ontologies.setdefault((start, end), set()).add(sense.concept.ontology)
+        found: list[_Mention] = []
+        for one, senses in meant:
+            for sense in senses:
+                ontology = sense.concept.ontology
+                if ontology in ontologies[one.whole] and not any(
+                    begin < one.end and one.start < finish for begin, finish in taken[ontology]
+                ):
+                    score = sense.score * COORDINATED
+                    if score >= self._profile.threshold:
+                        found.append((one.start, one.end, sense._replace(score=score, rule="coordinated")))
+        return sorted(mentions + found, key=_place) if found else mentions
 
     def _weigh(self, key: int, surface: str) -> tuple[_Sense, ...]:
         """Of each ontology the likeliest meaning of what was found, if it is likely enough; several that are equally
@@ -154,32 +178,60 @@ class LocalAnnotator:
                     concept = self._vocabularies.concept(entry.concept)
                     match: Match = "label" if scope == "LABEL" and entry.rule == AS_NAMED else "synonym"
                     senses.append(_Sense(concept, name, scope, RULES[entry.rule], match, best / len(meant)))
+        senses.sort(key=lambda sense: (sense.concept.ontology, sense.concept.curie))
         return tuple(senses)
 
 
+def _annotations(read: Read, mentions: Sequence[_Mention]) -> list[Annotation]:
+    text, around = read.text, Surroundings(read)
+    assertion, panels = around.assertion, around.panels
+    return [
+        Annotation(
+            start, end, text[start:end], concept, match, name, scope, score,
+            assertion(start, end), panels(start, end), (), rule,
+        )
+        for start, end, (concept, name, scope, rule, match, score) in mentions
+    ]  # fmt: skip
+
+
 def _longest(mentions: list[_Mention]) -> list[_Mention]:
-    """Within each ontology, the longest of those that overlap, the first of equals; all at one place."""
-    kept: list[_Mention] = []
+    """Within each ontology, the longest of those that overlap, the first of equals; all at one place. In their order,
+    which is that of their places."""
+    reached: dict[str, int] = {}  # by those of an ontology
+    last: dict[str, int] = {}
+    contested: set[int] = set()
+    for number, (start, end, sense) in enumerate(mentions):
+        ontology = sense.concept.ontology
+        if start < reached.get(ontology, 0):
+            contested.add(last[ontology])
+            contested.add(number)
+            reached[ontology] = max(reached[ontology], end)
+        else:
+            reached[ontology] = end
+        last[ontology] = number
+    if not contested:
+        return mentions
+    dropped: set[int] = set()
     spans: dict[str, list[tuple[int, int]]] = {}
-    mentions.sort(key=_longer_before)
-    for one in mentions:
-        start, end, sense = one
-        ontology, span = sense.concept.ontology, (start, end)
-        held = spans.get(ontology)
-        if held is None:
-            spans[ontology] = [span]
-            kept.append(one)
-            continue
+    for number in sorted(contested, key=lambda number: _longer_before(mentions[number])):
+        start, end, sense = mentions[number]
+        span, held = (start, end), spans.setdefault(sense.concept.ontology, [])
         after = bisect_right(held, span)
         if after and held[after - 1] == span:
-            kept.append(one)
-        elif not (after and held[after - 1][1] > start) and not (after < len(held) and held[after][0] < end):
+            continue
+        if (after and held[after - 1][1] > start) or (after < len(held) and held[after][0] < end):
+            dropped.add(number)
+        else:
             held.insert(after, span)
-            kept.append(one)
-    return kept
+    return [one for number, one in enumerate(mentions) if number not in dropped]
 
 
-def _longer_before(mention: _Mention) -> tuple[int, int]:
+def _candidates(text: str, mentions: Sequence[_Mention]) -> list[Shared]:
+    names = {(start, end) for start, end, _ in mentions if joined(text, start)}
+    return shared(text, sorted(names, key=_longer_before)) if names else []
+
+
+def _longer_before(mention: tuple[int, int] | _Mention) -> tuple[int, int]:
     return mention[0] - mention[1], mention[0]
 
 
@@ -187,7 +239,9 @@ def _place(mention: _Mention) -> tuple[int, int, str, str]:
     return mention[0], mention[1], mention[2].concept.ontology, mention[2].concept.curie
 
 
-def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbreviation]) -> list[_Mention]:
+def _expanded(
+    mentions: list[_Mention], text: str, abbreviations: Sequence[Abbreviation] | Sequence[Defined]
+) -> list[_Mention]:
     """The mentions, with those by short forms. What else a short form may mean, it does not mean in this legend."""
     at: dict[tuple[int, int], list[_Mention]] = {}
     for one in mentions:
@@ -212,7 +266,7 @@ def _expanded(mentions: list[_Mention], text: str, abbreviations: Sequence[Abbre
                     for _, _, sense in long
                 ]
                 break
-    return _longest([one for here in at.values() for one in here])
+    return _longest(sorted((one for here in at.values() for one in here), key=_place))
 
 
 def _windows(
@@ -225,7 +279,7 @@ def _windows(
         for beginning in beginnings:
             at = text.find(beginning)
             while at >= 0:
-                if not (at and LETTER.match(text, at - 1)):
+                if not (at and LETTER.match(text, at - 1)) and not _LONGER.match(text, at + len(beginning)):
                     spans = [word.span() for word in islice(words(text, at), most)]
                     yield spans, [cased(text[start:end]) for start, end in spans]
                 at = text.find(beginning, at + 1)
@@ -236,6 +290,17 @@ def _windows(
         yield spans[number : number + most], said[number : number + most]
 
 
+# After the beginning of a word: what makes it another one, and not its plural.
+_LONGER: Final = re.compile(rf"(?!s(?!{LETTER.pattern})){LETTER.pattern}")
+
+
+@cache
+def _greek() -> frozenset[str]:
+    """What words of one Greek letter are when `cased`."""
+    return frozenset(cased(chr(code)) for code in range(0x370, 0x400))
+
+
 def _varies(beginning: str) -> bool:
-    """Whether a word may be this and not begin with it: a Greek letter ("alpha"), a possessive's "s"."""
-    return not beginning.isascii() or beginning.islower() or len(beginning) == 1
+    """Whether a word may be this and not begin with it, a Greek letter ("alpha"), or begin with it and not be a word of
+    its own, a possessive's "s"."""
+    return not beginning.isascii() or beginning in _greek() or beginning == "s"

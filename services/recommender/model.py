@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.documents.port import Document, Index
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AxisTable
+from shared.vocabulary.formats.mapped import MappingFormat
 from shared.vocabulary.formats.reading import Format
 
 VersionState = Literal["waiting", "running", "ready", "failed"]
@@ -51,12 +52,10 @@ class SkippedRow(BaseModel):
     problem: str
 
 
-class VocabularyVersion(Work):
-    """A version of a vocabulary that was imported, or is being. `file` is the name of the file that was sent, `upload`
-    where it lies until it is read, `package` what was made of it (`shared.vocabulary.package`), a blob each.
-    `places_itself`: its file names the axes of its concepts."""
+class ImportedVersion(Work):
+    """What was imported of a file (its name), or is being: `upload` is where it lies until it is read, `package` what
+    was made of it, a blob each. `activate`: to be used as soon as it is there."""
 
-    collection: ClassVar[str] = "recommender.vocabularies"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index("by_time", ("created_at",)),
         Index("by_name", ("name", "created_at")),
@@ -67,44 +66,91 @@ class VocabularyVersion(Work):
 
     name: str
     release: str
-    axis: Axis | None
     file: str
     upload: str | None
     package: str | None = None
-    format: Format | None = None
-    places_itself: bool = False
     activate: bool = False
     rows: int = 0
-    concepts: int = 0
-    names: int = 0
     skipped: int = 0
     skipped_rows: tuple[SkippedRow, ...] = ()
 
 
-class VocabularySet(Work):
-    """The imported vocabularies that are used together (name to id of the version), the axis table in place of the
-    default one, and what they were compiled to: the blob `artefact`, for the compiler and the defaults that `identity`
-    stands for. `base` is the set that it was made of and whose place it takes ("": the defaults)."""
+class UsedTogether(Work):
+    """Imported versions that are used together (name to id of the version), and the blob that they compile to. `base`
+    is the set that it was made of and whose place it takes ("": none of the site's own)."""
 
-    collection: ClassVar[str] = "recommender.sets"
     indexes: ClassVar[tuple[Index, ...]] = (Index("by_time", ("created_at",)), Index("by_state", ("state",)))
 
     members: Mapping[str, str] = {}
-    table: AxisTable | None = None
     reason: str = ""
     base: str = ""
-    identity: str = ""
     artefact: str | None = None
 
 
-class CurrentSet(Document):
-    """Which set is in use ("": the defaults). There is one such document."""
+class CurrentlyUsed(Document):
+    """Which set is in use ("": none of the site's own). There is one such document."""
 
-    collection: ClassVar[str] = "recommender.current"
     keeps_files: ClassVar[bool] = False
     ID: ClassVar[str] = "current"
 
     set: str = ""
+
+
+class VocabularyVersion(ImportedVersion):
+    """A version of a vocabulary. `package`: see `shared.vocabulary.package`. `places_itself`: its file names the axes
+    of its concepts."""
+
+    collection: ClassVar[str] = "recommender.vocabularies"
+
+    axis: Axis | None
+    format: Format | None = None
+    places_itself: bool = False
+    concepts: int = 0
+    names: int = 0
+
+
+class VocabularySet(UsedTogether):
+    """Vocabularies, with the axis table in place of the default one; compiled for the compiler and the defaults that
+    `identity` stands for. No `base`: the defaults."""
+
+    collection: ClassVar[str] = "recommender.sets"
+
+    table: AxisTable | None = None
+    identity: str = ""
+
+
+class CurrentSet(CurrentlyUsed):
+    """Of vocabularies; "": the defaults."""
+
+    collection: ClassVar[str] = "recommender.current"
+
+
+class MappingVersion(ImportedVersion):
+    """A version of mappings between vocabularies. They come from a file or from what an imported vocabulary
+    (`vocabulary`, the id of its version) says of others; rows of less confidence than `least` are left out. `package`:
+    see `shared.vocabulary.pairs`."""
+
+    collection: ClassVar[str] = "recommender.mappings"
+
+    vocabulary: str
+    least: float
+    format: MappingFormat | None = None
+    mappings: int = 0
+    left_out: int = 0
+
+
+class MappingSet(UsedTogether):
+    """Mappings; `pairs` of concepts between which there is something."""
+
+    collection: ClassVar[str] = "recommender.mapping_sets"
+
+    pairs: int = 0
+
+
+class CurrentMappings(CurrentlyUsed):
+    """Of mappings; what it says goes out as an event."""
+
+    collection: ClassVar[str] = "recommender.current_mappings"
 
 
 class Meant(BaseModel):
@@ -130,13 +176,15 @@ class Evidence(BaseModel):
 class LearnedName(Document):
     """A name that people gave to a concept or took from it (see `learned`). `name` is what is compared, `said` how most
     legends have it; `evidence` is by figure, `figures`, `accepted` and `rejected` count it. Without evidence there is
-    no name either: it may have been an erased figure's alone."""
+    no name either: it may have been an erased figure's alone. It applies to its project, or to all where an
+    administrator widened it."""
 
     collection: ClassVar[str] = "recommender.names"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index("by_figures", ("figures",)),
         Index("by_accepted", ("accepted",)),
         Index("by_rejected", ("rejected",)),
+        Index("by_project", ("project", "figures")),
     )
 
     project: str
@@ -148,6 +196,7 @@ class LearnedName(Document):
     accepted: int = 0
     rejected: int = 0
     disabled_by: str = ""
+    widened_by: str = ""
 
 
 class FigureLessons(Document):
@@ -160,12 +209,64 @@ class FigureLessons(Document):
     names: tuple[str, ...] = ()
 
 
+class Judged(BaseModel):
+    """How many recommendations of a score, before recalibration, were accepted and rejected on an axis."""
+
+    model_config = ConfigDict(frozen=True)
+
+    axis: Axis
+    score: float
+    accepted: int
+    rejected: int
+
+
+class Judgement(Document):
+    """What a figure's (`id`) approved review says of scores; the highest `revision` wins. `person` is the annotator's
+    pseudonym."""
+
+    collection: ClassVar[str] = "recommender.judgements"
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_project", ("project", "at")), Index("by_time", ("at",)))
+
+    project: str
+    revision: int
+    at: datetime
+    article: str
+    person: str
+    cells: tuple[Judged, ...] = ()
+
+
+class ScoreSwitch(Document):
+    """That an administrator switched the recalibration of a project (`id`) off."""
+
+    collection: ClassVar[str] = "recommender.scores"
+
+    disabled_by: str = ""
+
+
+class Consent(Document):
+    """That texts of a project (`id`) may be sent to BioPortal: legends, and, by a consent of their own, reports. Who
+    said so and when; "": nobody."""
+
+    collection: ClassVar[str] = "recommender.consents"
+
+    legends_by: str = ""
+    legends_at: datetime | None = None
+    reports_by: str = ""
+    reports_at: datetime | None = None
+
+
 # What is written later stands first: mitagger/backup.py copies them in this order.
 MODELS: tuple[type[Document], ...] = (
     LearnedName,
     FigureLessons,
+    Judgement,
+    ScoreSwitch,
+    Consent,
     CurrentSet,
     VocabularySet,
     VocabularyVersion,
+    CurrentMappings,
+    MappingSet,
+    MappingVersion,
     Generation,
 )

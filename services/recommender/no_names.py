@@ -18,13 +18,13 @@ _PHRASES: Final = re.compile(
     re.IGNORECASE,
 )
 # With which words they begin, by what stands in all of these: looking for a string takes a tenth of a pattern's time.
-_BEGINNINGS: Final = {
-    "bar": ("scale",),
-    "group": ("control", "treatment", "age", "experimental", "study", "patient"),
-    "magnification": ("original", "final"),
-    "double": ("double",),
-    "single": ("single",),
-}
+_BEGINNINGS: Final = (
+    (b"bar", ("scale",)),
+    (b"group", ("control", "treatment", "age", "experimental", "study", "patient")),
+    (b"magnification", ("original", "final")),
+    (b"double", ("double",)),
+    (b"single", ("single",)),
+)
 _NUMBER: Final = re.compile(r"-\d")
 _CAPITALS: Final = re.compile(r"(?<!\w)[A-Z]{2,5}\Z")
 
@@ -40,15 +40,22 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         hyphen = number.start()
         if capitals := _CAPITALS.search(text, max(0, hyphen - 6), hyphen):
             yield capitals.span()
-    lowered = text.lower()
-    if len(lowered) > len(text):  # "İ" becomes two characters: the places in it are others
+    if "İ" in text:  # becomes two characters in lower case: the places in it are others
         yield from (one.span() for one in _PHRASES.finditer(text))
         return
-    for part, beginnings in _BEGINNINGS.items():
-        if part in lowered:
-            for beginning in beginnings:
-                at = lowered.find(beginning)
-                while at >= 0:
-                    if phrase := _PHRASES.match(text, at):
-                        yield phrase.span()
-                    at = lowered.find(beginning, at + 1)
+    here = text.encode("utf-8", "surrogatepass").lower()  # of ASCII letters only, and in a tenth of the time
+    beginnings = [
+        beginning
+        for part, of_part in _BEGINNINGS
+        if part in here
+        for beginning in of_part
+        if beginning.encode() in here
+    ]
+    if beginnings:
+        lowered = text.lower()
+        for beginning in beginnings:
+            at = lowered.find(beginning)
+            while at >= 0:
+                if phrase := _PHRASES.match(text, at):
+                    yield phrase.span()
+                at = lowered.find(beginning, at + 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.recommender.annotator import Annotation
 from services.recommender.equivalents import grouped
+from services.recommender.recalibration import Recalibration
 from shared.events.legend import Analysis, Assertion
 from shared.events.recommendation import Axis, Equivalent, Recommendation, Span, State
 from shared.vocabulary.artefact import Concept
@@ -38,24 +39,34 @@ def refusal(analysis: Analysis) -> Outcome | None:
     return None
 
 
-def outcome(figure: str, annotations: Sequence[Annotation], proposals: Sequence[Annotation] = ()) -> Outcome:
-    """What follows from the annotations of a figure's legend, and what its technical tags propose."""
-    recommendations = recommend(figure, [*annotations, *proposals])
+def outcome(
+    figure: str,
+    annotations: Sequence[Annotation],
+    proposals: Sequence[Annotation] = (),
+    scores: Recalibration | None = None,
+) -> Outcome:
+    """What follows from the annotations of a figure's legend, and what its technical tags propose, with its project's
+    `scores`."""
+    recommendations = recommend(figure, [*annotations, *proposals], scores)
     if not recommendations:
         return Outcome("none_found", "No vocabulary knows a word of the legend.")
     return Outcome("ready", recommendations=tuple(recommendations))
 
 
-def without_legend(figure: str, outcome: Outcome, proposals: Sequence[Annotation]) -> Outcome:
+def without_legend(
+    figure: str, outcome: Outcome, proposals: Sequence[Annotation], scores: Recalibration | None = None
+) -> Outcome:
     """What is said of a figure whose legend was not annotated, with what its technical tags propose. With proposals, a
     missing legend is nothing to be told of; what could not be read is."""
-    recommendations = tuple(recommend(figure, proposals))
+    recommendations = tuple(recommend(figure, proposals, scores))
     if recommendations and outcome.state == "no_text":
         return Outcome("ready", recommendations=recommendations)
     return Outcome(outcome.state, outcome.reason, recommendations)
 
 
-def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommendation]:
+def recommend(
+    figure: str, annotations: Sequence[Annotation], scores: Recalibration | None = None
+) -> list[Recommendation]:
     """One recommendation for each concept and assertion, the best score first, then the first mentioned. What several
     ontologies have is one (`equivalents`).
 
@@ -73,6 +84,10 @@ def recommend(figure: str, annotations: Sequence[Annotation]) -> list[Recommenda
         for (axis, _), found in mentions.items()
         for first, *others in grouped(found, axis)
     ]
+    if scores is not None:
+        made = [
+            one.model_copy(update={"score": scores.of(one.axis, one.score), "model_score": one.score}) for one in made
+        ]
     made.sort(key=lambda one: (-one.score, one.spans[0].start if one.spans else 0, one.ontology, one.curie))
     size = 0
     for kept, suggestion in enumerate(made):
@@ -153,6 +168,8 @@ def _why(mention: Annotation) -> str:
         return mention.because
     if mention.match == "abbreviation":
         return f'The legend abbreviates "{mention.name}" as "{mention.text}".'
+    if mention.rule == "coordinated":
+        return f'"{mention.text}" shares its end with the next name: "{mention.name}" ({mention.concept.label}).'
     if mention.rule != "name":
         return f'"{mention.text}" is {_SAID[mention.rule]} "{mention.name}" ({mention.concept.label}).'
     if mention.match == "label":

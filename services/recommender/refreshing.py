@@ -10,7 +10,6 @@ from typing import Final
 
 import structlog
 
-from services.recommender.consumers import Maker
 from services.recommender.model import Generation
 from shared.bus.port import Bus
 from shared.clock import new_id, now
@@ -42,10 +41,10 @@ class Refreshing:
         self._annotate = annotate
         self._run = new_id()
 
-    async def go_on(self, maker: Maker) -> None:
-        """Refreshes all legends, if that is due, the generation is `maker`'s and nobody else is at it."""
+    async def go_on(self, generation: int) -> None:
+        """Refreshes all legends, if that is due, `generation` is the newest and nobody else is at it."""
         found = await self._generations.get("current")
-        if found.refreshed >= found.number or found.number != maker.generation or not await self._mine(maker):
+        if found.refreshed >= found.number or found.number != generation or not await self._mine(generation):
             return
         seen, after = 0, ""
         gone = frozenset(await self._erasures.all())
@@ -54,7 +53,7 @@ class Refreshing:
             legends = [one for one in page.events if isinstance(one, LegendTokenized) and one.figure not in gone]
             for start in range(0, len(legends), BATCH):
                 await self._annotate(legends[start : start + BATCH])
-                if not await self._mine(maker):
+                if not await self._mine(generation):
                     return
             seen += len(legends)
             if page.cursor == after:
@@ -62,14 +61,14 @@ class Refreshing:
             after = page.cursor
         await self._generations.update(
             "current",
-            lambda one: (one.changed(refreshed=maker.generation) if one.number == maker.generation else one, ()),
+            lambda one: (one.changed(refreshed=generation) if one.number == generation else one, ()),
         )
-        log.info("recommendations refreshed", generation=maker.generation, legends=seen)
+        log.info("recommendations refreshed", generation=generation, legends=seen)
 
-    async def _mine(self, maker: Maker) -> bool:
+    async def _mine(self, generation: int) -> bool:
         """Says that this process is at it, unless another is or the generation is over."""
-        found = await self._generations.update("current", lambda one: (self._claimed(one, maker.generation), ()))
-        return found.number == maker.generation and found.run == self._run
+        found = await self._generations.update("current", lambda one: (self._claimed(one, generation), ()))
+        return found.number == generation and found.run == self._run
 
     def _claimed(self, one: Generation, number: int) -> Generation:
         silent = one.alive_at is None or now() - one.alive_at > SILENCE

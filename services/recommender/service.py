@@ -1,29 +1,37 @@
 """recommender, wired: an annotator over the vocabularies in use, between two events."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
 import structlog
 from starlette.types import ASGIApp
 
-from services.recommender import axes_api, bioportal_api, learned_api, vocabularies_api
-from services.recommender.annotator import Annotator
+from services.recommender import (
+    axes_api,
+    bioportal_api,
+    consents_api,
+    learned_api,
+    mappings_api,
+    scores_api,
+    vocabularies_api,
+)
 from services.recommender.answering import outcomes
 from services.recommender.api import router
+from services.recommender.by_project import ByProject, Settled
+from services.recommender.choosing import Choice
+from services.recommender.consents import Allowed, Consents
 from services.recommender.consumers import Maker, ready
 from services.recommender.learned import Thresholds
 from services.recommender.learning import Learning
 from services.recommender.loading import Library
-from services.recommender.local import LocalAnnotator
-from services.recommender.memory import Remembering
 from services.recommender.metadata import VERSION as TAGS_VERSION
 from services.recommender.metadata import TechnicalTags
 from services.recommender.model import MODELS, Generation
 from services.recommender.refreshing import Refreshing
-from services.recommender.taught import InForce, Taught
+from services.recommender.site_mappings import SiteMappings
 from services.recommender.vocabularies import SiteVocabularies
-from shared import kept, metrics
+from shared import kept, metrics, traces
 from shared.bus.port import Subscription
 from shared.documents.port import Collection
 from shared.engine import Engine
@@ -33,7 +41,8 @@ from shared.events.image import ImageDeleted
 from shared.events.legend import LegendTokenized
 from shared.events.recommendation import RecommendationsReady
 from shared.events.review import ReviewDone
-from shared.http import door
+from shared.http import add_routes, door
+from shared.tasks import ended, rung
 from shared.vocabulary.artefact import Vocabularies
 
 CURRENT = "current"
@@ -56,38 +65,45 @@ class Recommender:
         self,
         engine: Engine,
         library: Library,
-        over: Callable[[Vocabularies], Annotator],
-        stop: Callable[[], None],
+        choice: Choice,
         *,
         least: Thresholds,
         learn_seconds: float,
     ) -> None:
         self._library = library
-        self._over = over
-        self._give_up = stop
+        self._choice = choice
+        self._consents = Consents(engine.documents)
         self._bus = engine.bus
         self._generations: Collection[Generation] = engine.documents.collection(Generation)
         self._wanted = asyncio.Event()
         self._site = SiteVocabularies(engine.documents, engine.blobs, library, wake=self._wanted.set)
+        self._mappings = SiteMappings(engine.documents, engine.blobs, library, self._site, wake=self._wanted.set)
         self._learning = Learning(engine.documents, least)
-        self._learned = InForce()
+        self._settled = Settled()
         self._learn_seconds = learn_seconds
         self._looked_at = 0.0  # when what is learned was looked at, by the loop's clock; 0: it is due
         self._refreshing = Refreshing(engine.bus, self._generations, engine.erasures, self._annotate)
         self._vocabularies: Vocabularies | None = None
-        self._annotator: Remembering | None = None
+        self._annotators: ByProject | None = None
         self._tags: TechnicalTags | None = None
-        self._maker: Maker | None = None
+        self._generation: int | None = None
         self._set: str | None = None  # that is loaded
         self._failed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._one_at_a_time = asyncio.Lock()
         routes = router(self._loaded)
-        routes.include_router(vocabularies_api.router(self._site))
-        routes.include_router(learned_api.router(self._learning, self._loaded, self._look_again))
-        routes.include_router(axes_api.router(self._site, self._loaded))
-        routes.include_router(bioportal_api.router(self._loaded))
-        routes.include_router(kept.router(engine.documents, MODELS))
+        add_routes(
+            routes,
+            vocabularies_api.router(self._site),
+            mappings_api.router(self._mappings),
+            learned_api.router(self._learning, self._loaded, self._look_again),
+            consents_api.router(self._consents, choice.server, self._look_again),
+            scores_api.router(self._learning, self._look_again),
+            axes_api.router(self._site, self._loaded),
+            bioportal_api.router(self._loaded),
+            traces.router(self._learning.traces),
+            kept.router(engine.documents, MODELS),
+        )
         self.app: ASGIApp | None = door(
             "recommender",
             routes,
@@ -107,10 +123,8 @@ class Recommender:
         ]
 
     async def stop(self) -> None:
-        self._give_up()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._choice.stop()
+        await ended(*self._tasks)
 
     async def _again_and_again(self, step: Callable[[], Awaitable[None]]) -> None:
         """Whatever fails: an administrator may roll back what cannot be loaded, a disk may be mended."""
@@ -124,12 +138,7 @@ class Recommender:
                 log.exception("vocabularies failed")
                 self._failed = self._vocabularies is None
                 await asyncio.sleep(RETRY_SECONDS)
-            self._wanted.clear()
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await rung(self._wanted, seconds=POLL_SECONDS)
 
     async def _follow(self) -> None:
         """Loads the set that is in use, where it is not the one that is loaded."""
@@ -137,24 +146,36 @@ class Recommender:
         if wanted != self._set:
             site = await self._site.prepared(wanted)
             vocabularies = await asyncio.to_thread(self._library.load, site)
-            await self._use(vocabularies, await self._learning.in_force(vocabularies), wanted)
+            await self._use(vocabularies, await self._settle(vocabularies), wanted)
         elif (loaded := self._vocabularies) is not None:
             clock = asyncio.get_running_loop().time()
             if not self._looked_at or clock - self._looked_at >= self._learn_seconds:
                 self._looked_at = clock
-                learned = await self._learning.in_force(loaded)
-                if learned.version != self._learned.version:
-                    await self._use(loaded, learned, wanted)
+                settled = await self._settle(loaded)
+                if settled != self._settled:
+                    await self._use(loaded, settled, wanted)
+
+    async def _settle(self, vocabularies: Vocabularies) -> Settled:
+        return Settled(
+            await self._learning.in_force(vocabularies), await self._learning.scores(), await self._allowed()
+        )
+
+    async def _allowed(self) -> Mapping[str, Allowed]:
+        """The projects whose texts may leave the site; none where there is nobody to send them to."""
+        return await self._consents.allowed() if self._choice.remote is not None else {}
 
     async def _work(self) -> None:
         if self._vocabularies is not None:
             await self._site.work()
-            if self._maker is not None:
-                await self._refreshing.go_on(self._maker)
+            await self._mappings.work()
+            if self._generation is not None:
+                await self._refreshing.go_on(self._generation)
 
-    async def _use(self, vocabularies: Vocabularies, learned: InForce, wanted: str) -> None:
-        annotator, tags = Taught(self._over(vocabularies), learned), TechnicalTags(vocabularies)
-        version = f"{annotator.version}+{TAGS_VERSION}"
+    async def _use(self, vocabularies: Vocabularies, settled: Settled, wanted: str) -> None:
+        remote = self._choice.remote(vocabularies) if self._choice.remote is not None else None
+        annotators = ByProject(self._choice.local(vocabularies), settled, remote=remote, alone=self._choice.alone)
+        tags = TechnicalTags(vocabularies)
+        version = f"{annotators.version}+{TAGS_VERSION}"
         generation = await self._generations.update(
             CURRENT,
             lambda old: (
@@ -171,17 +192,18 @@ class Recommender:
             initial=Generation(id=CURRENT),
         )
         async with self._one_at_a_time:
-            self._maker = Maker(generation.number, version, vocabularies.versions)
+            self._generation = generation.number
             self._tags = tags
-            self._annotator = Remembering(annotator)
+            self._annotators = annotators
             self._vocabularies = vocabularies
-            self._learned = learned
+            self._settled = settled
             self._set = wanted
         log.info(
             "vocabularies loaded",
             concepts=len(vocabularies),
-            learned=len(learned.names),
-            suppressed=len(learned.suppressed),
+            learned=len(settled.names.site.names),
+            suppressed=len(settled.names.site.suppressed),
+            projects=len({*settled.names.projects, *settled.scores, *settled.allowed}),
             generation=generation.number,
         )
 
@@ -208,6 +230,10 @@ class Recommender:
         await self._annotate(cast("Sequence[LegendTokenized]", events))
 
     async def _annotate(self, causes: Sequence[LegendTokenized]) -> None:
+        # Asked each time: a consent that was taken back must hold from that moment on, in every process.
+        if await self._allowed() != self._settled.allowed:
+            self._look_again()
+            raise Unavailable("consents", "It was said anew what may be sent to BioPortal.")
         async with self._one_at_a_time:
             with metrics.ANNOTATOR_SECONDS.time():
                 made = await asyncio.to_thread(self._made, causes)
@@ -216,11 +242,19 @@ class Recommender:
             metrics.LEGENDS_ANNOTATED.labels(one.state).inc()
 
     def _made(self, causes: Sequence[LegendTokenized]) -> list[RecommendationsReady]:
-        annotator, tags, maker = self._annotator, self._tags, self._maker
+        annotators, tags, generation = self._annotators, self._tags, self._generation
         # Set before the vocabularies are.
-        assert annotator is not None and tags is not None and maker is not None  # noqa: S101, PT018
-        said = outcomes(annotator, tags, causes)
-        return [ready(cause, one, maker) for cause, one in zip(causes, said, strict=True)]
+        assert annotators is not None and tags is not None and generation is not None  # noqa: S101, PT018
+        versions = self._loaded().versions
+        made: dict[int, RecommendationsReady] = {}
+        for project in dict.fromkeys(cause.project for cause in causes):
+            places = [place for place, cause in enumerate(causes) if cause.project == project]
+            maker = Maker(generation, f"{annotators.version_of(project)}+{TAGS_VERSION}", versions)
+            said = outcomes(
+                annotators.annotator(project), tags, [causes[place] for place in places], annotators.scores(project)
+            )
+            made |= {place: ready(causes[place], one, maker) for place, one in zip(places, said, strict=True)}
+        return [made[place] for place in range(len(causes))]
 
     async def _learn(self, events: Sequence[Event]) -> None:
         await self._learning.learn(events)
@@ -234,21 +268,20 @@ class Recommender:
         """What is remembered of texts, and was learned from them, goes when figures are erased."""
         if await self._learning.forget(events):
             self._look_again()
-        if self._annotator is not None:
+        if self._annotators is not None:
             async with self._one_at_a_time:
-                self._annotator.forget()
+                self._annotators.forget()
 
 
 def build(
     engine: Engine,
     *,
     library: Library,
-    over: Callable[[Vocabularies], Annotator] = LocalAnnotator,
-    stop: Callable[[], None] = lambda: None,
+    choice: Choice = Choice(),  # noqa: B008 - immutable
     least: Thresholds = Thresholds(),  # noqa: B008 - frozen
     learn_seconds: float = LEARN_SECONDS,
 ) -> Recommender:
-    """`library` has the vocabularies; it may take seconds and runs in a thread. `over` makes the annotator over them,
-    on the event loop; `stop` makes it give up what it waits for. `least`: what an item needs to be learned;
+    """`library` has the vocabularies; it may take seconds and runs in a thread. `choice`: the annotators
+    that are asked, of which a remote one for projects that allow it. `least`: what an item needs to be learned;
     `learn_seconds`: how long what was learned waits for more at most."""
-    return Recommender(engine, library, over, stop, least=least, learn_seconds=learn_seconds)
+    return Recommender(engine, library, choice, least=least, learn_seconds=learn_seconds)

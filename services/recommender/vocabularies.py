@@ -7,12 +7,10 @@ changes anything. docs/decisions/0024-vocabularies-of-the-site.md says why there
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import timedelta
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -26,11 +24,12 @@ from services.recommender.importing import (
     moves,
 )
 from services.recommender.loading import Library, Member, Site
-from services.recommender.model import CurrentSet, SkippedRow, VocabularySet, VocabularyVersion, Work
+from services.recommender.model import CurrentSet, MappingVersion, SkippedRow, VocabularySet, VocabularyVersion
+from services.recommender.together import Together
 from shared.blobs import Blobs
 from shared.clock import new_id, now
-from shared.documents.port import Collection, Documents, In, Page
-from shared.errors import Conflict, DeadlineExceeded, Invalid, MitaggerError, NotFound, PermanentError, TransientError
+from shared.documents.port import Documents
+from shared.errors import Conflict, MitaggerError, NotFound
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AxisTable, default_table
 from shared.vocabulary.defaults import Origin
@@ -40,28 +39,27 @@ MEMORY: Final = 8 * GIB  # of address space; compiling 1.2 million names takes a
 IMPORT_SECONDS: Final = 1800.0
 COMPILE_SECONDS: Final = 3600.0
 COMPARE_SECONDS: Final = 300.0
-BEAT_SECONDS: Final = 2.0
-SILENCE: Final = timedelta(seconds=30)  # after which whoever did it counts as dead
 SETS_KEPT: Final = 5  # whose artefacts stay; those of older ones are compiled again if need be
 
 log = structlog.get_logger()
 
-W = TypeVar("W", bound=Work)
 
-
-class SiteVocabularies:
-    """See the module. `work` is to be called again and again."""
+class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
+    """See the module."""
 
     def __init__(self, documents: Documents, blobs: Blobs, library: Library, wake: Callable[[], None]) -> None:
         """`wake`: called when there is something to do."""
-        self._versions: Collection[VocabularyVersion] = documents.collection(VocabularyVersion)
-        self._sets: Collection[VocabularySet] = documents.collection(VocabularySet)
-        self._current: Collection[CurrentSet] = documents.collection(CurrentSet)
-        self._blobs = blobs
+        versions = documents.collection(VocabularyVersion)
+        super().__init__(
+            versions,
+            documents.collection(VocabularySet),
+            documents.collection(CurrentSet),
+            blobs,
+            readers=(versions, documents.collection(MappingVersion)),
+            wake=wake,
+        )
         self._library = library
         self._workers = Workers(1, memory=MEMORY)
-        self._wake = wake
-        self._run = new_id()
 
     # --- versions
 
@@ -70,7 +68,7 @@ class SiteVocabularies:
     ) -> VocabularyVersion:
         """Begins to import a file that was uploaded. Raises NotFound when it was not within a day."""
         await self._blobs.uploaded(upload)
-        version = await self._versions.insert(
+        return await self._begin_import(
             VocabularyVersion(
                 id=new_id(),
                 name=name,
@@ -83,58 +81,21 @@ class SiteVocabularies:
                 created_at=now(),
             )
         )
-        self._wake()
-        return version
-
-    async def version(self, id: str) -> VocabularyVersion:
-        """Raises NotFound."""
-        return await self._versions.get(id)
-
-    async def versions(self, *, name: str = "", after: str | None, limit: int) -> Page[VocabularyVersion]:
-        """The newest first."""
-        where = {"name": name} if name else {}
-        return await self._versions.find(where, sort=["-created_at"], after=after, limit=limit)
-
-    async def delete(self, id: str) -> None:
-        """Raises Conflict while the version is in use, on its way in, or is what a rollback goes back to."""
-        version = await self._versions.get(id)
-        if version.state in ("waiting", "running"):
-            raise Conflict("This version is being imported.", remedy="Wait until it is there.")
-        current = await self._in_use()
-        using = [one async for one in self._unfinished()]
-        for one in (*([current] if current else []), *using):
-            if id in one.members.values():
-                raise Conflict("This version is in use.", remedy="Activate another one first, or deactivate this one.")
-        if current and current.base:
-            before = await self._sets.get(current.base)
-            if id in before.members.values():
-                raise Conflict(
-                    "A rollback would go back to this version.", remedy="Activate something else, then delete it."
-                )
-        await self._versions.erase(id)
-        if version.package and not await self._versions.count({"package": version.package}):
-            await self._blobs.delete(version.package)
 
     async def compare(self, id: str, *, against: str = "") -> Difference:
         """What changes when this version takes the place of another (default: of what is in use under its name).
 
         Raises NotFound; Invalid when one of them is not imported."""
-        after = await self._imported(id)
+        after = await self.imported(id)
         async with AsyncExitStack() as stack:
             before: Origin | None
             if against:
-                before = await self._origin(stack, await self._imported(against))
+                before = await self._origin(stack, await self.imported(against))
             else:
                 before = await self._origin_in_use(stack, after.name)
             return await self._workers.run(
                 difference, before, await self._origin(stack, after), timeout=COMPARE_SECONDS
             )
-
-    async def _imported(self, id: str) -> VocabularyVersion:
-        version = await self._versions.get(id)
-        if version.state != "ready":
-            raise Invalid(f"This version of {version.name} is not imported.", remedy="See its state and problem.")
-        return version
 
     async def _origin(self, stack: AsyncExitStack, version: VocabularyVersion) -> Origin:
         assert version.package is not None  # noqa: S101 - those that are ready have one
@@ -152,7 +113,7 @@ class SiteVocabularies:
 
     async def activate(self, ids: Sequence[str], *, person: str) -> VocabularySet:
         """Begins to put these versions into use, each in place of what has its name. Raises NotFound, Invalid."""
-        versions = [await self._imported(id) for id in ids]
+        versions = [await self.imported(id) for id in ids]
         base = await self._newest()
         table = base.table if base else None
         for version in versions:
@@ -219,40 +180,6 @@ class SiteVocabularies:
         self._wake()
         return await self._in_use()
 
-    async def get_set(self, id: str) -> VocabularySet:
-        """Raises NotFound."""
-        return await self._sets.get(id)
-
-    async def sets(self, *, after: str | None, limit: int) -> Page[VocabularySet]:
-        """The newest first."""
-        return await self._sets.find(sort=["-created_at"], after=after, limit=limit)
-
-    async def current(self) -> str:
-        """The id of the set in use; "": the defaults."""
-        try:
-            return (await self._current.get(CurrentSet.ID)).set
-        except NotFound:
-            return ""
-
-    async def active(self) -> frozenset[str]:
-        """The ids of the versions in use."""
-        current = await self._in_use()
-        return frozenset(current.members.values() if current else ())
-
-    async def _in_use(self) -> VocabularySet | None:
-        id = await self.current()
-        return await self._sets.get(id) if id else None
-
-    async def _unfinished(self) -> AsyncIterator[VocabularySet]:
-        page = await self._sets.find({"state": In(("waiting", "running"))}, limit=1000)
-        for one in page.items:
-            yield one
-
-    async def _newest(self) -> VocabularySet | None:
-        """What a change is made of: what is on its way into use, else what is."""
-        coming = sorted([one async for one in self._unfinished()], key=lambda one: one.created_at)
-        return coming[-1] if coming else await self._in_use()
-
     async def _begin(
         self,
         base: VocabularySet | None,
@@ -262,7 +189,7 @@ class SiteVocabularies:
         reason: str,
         person: str,
     ) -> VocabularySet:
-        one = await self._sets.insert(
+        return await self._begin_change(
             VocabularySet(
                 id=new_id(),
                 members=dict(sorted(members.items())),
@@ -273,8 +200,6 @@ class SiteVocabularies:
                 created_at=now(),
             )
         )
-        self._wake()
-        return one
 
     # --- what is in use
 
@@ -283,7 +208,7 @@ class SiteVocabularies:
         if not id:
             return Site()
         one = await self._sets.get(id)
-        versions = [await self._imported(version) for version in one.members.values()]
+        versions = [await self.imported(version) for version in one.members.values()]
         return Site(tuple(Member(each.name, each.release, each.package or "") for each in versions), one.table)
 
     async def prepared(self, id: str) -> Site:
@@ -316,61 +241,11 @@ class SiteVocabularies:
 
     # --- work
 
-    async def work(self) -> bool:
-        """Does what waits, or was left by a process that died; whether there was something."""
-        worked = False
-        for version in await self._claimed(self._versions):
-            worked = True
-            await self._done(self._versions, version, self._import)
-        await self._activate_imported()
-        for one in await self._claimed(self._sets):
-            worked = True
-            await self._done(self._sets, one, self._put_into_use)
-        return worked
-
-    async def _claimed(self, collection: Collection[W]) -> list[W]:
-        page = await collection.find({"state": In(("waiting", "running"))}, limit=1000)
-        for found in sorted(page.items, key=lambda one: one.created_at):
-            claimed = await collection.update(
-                found.id,
-                lambda one: (
-                    one.changed(state="running", run=self._run, alive_at=now()) if self._free(one) else one,
-                    (),
-                ),
-            )
-            if claimed.state == "running" and claimed.run == self._run:
-                return [claimed]
-            if collection is self._sets and claimed.state == "running":
-                return []  # somebody is at it, and the next is made of it
-        return []
-
-    def _free(self, one: Work) -> bool:
-        silent = one.alive_at is None or now() - one.alive_at > SILENCE
-        return one.state == "waiting" or (one.state == "running" and (silent or one.run == self._run))
-
-    async def _done(self, collection: Collection[W], one: W, how: Callable[[W], Awaitable[None]]) -> None:
-        try:
-            await how(one)
-        except (PermanentError, DeadlineExceeded) as error:
-            await self._fail(collection, one.id, str(error))
-        except TransientError as error:
-            log.warning("vocabulary waits", id=one.id, error=str(error))
-            raise
-        except Exception:
-            log.exception("vocabulary failed", id=one.id)
-            await self._fail(collection, one.id, "It failed for a reason that only the server's log tells.")
-
-    async def _fail(self, collection: Collection[W], id: str, problem: str) -> None:
-        with suppress(NotFound):
-            failed = await collection.update(id, lambda one: (one.changed(state="failed", problem=problem), ()))
-            if isinstance(failed, VocabularyVersion):
-                await self._drop_upload(failed)
-
     async def _import(self, version: VocabularyVersion) -> None:
         assert version.upload is not None  # noqa: S101 - it is read before it goes
         with self._blobs.folder() as folder:
             package, progress = folder / "package.zip", folder / "rows"
-            async with self._blobs.local(version.upload) as path, self._beating(self._versions, version.id, progress):
+            async with self._blobs.local(version.upload) as path, self._imports.beating(version.id, progress):
                 imported = await self._workers.run(
                     import_file, path, version.file, version.name, package, progress, timeout=IMPORT_SECONDS
                 )
@@ -378,26 +253,10 @@ class SiteVocabularies:
         done = await self._versions.update(version.id, lambda one: (_imported(one, imported, blob), ()))
         await self._drop_upload(done)
 
-    async def _activate_imported(self) -> None:
-        """Those that are to be as soon as they are imported."""
-        page = await self._versions.find({"state": "ready", "activate": True}, limit=1000)
-        for version in page.items:
-            newest = await self._newest()
-            if newest is None or newest.members.get(version.name) != version.id:
-                await self.activate([version.id], person=version.person)
-            await self._versions.update(version.id, lambda one: (one.changed(activate=False), ()))
-
-    async def _drop_upload(self, version: VocabularyVersion) -> None:
-        """Unless another import of the same file still reads it."""
-        if version.upload and not await self._versions.count(
-            {"state": In(("waiting", "running")), "upload": version.upload}
-        ):
-            await self._blobs.delete(version.upload)
-
     async def _put_into_use(self, one: VocabularySet) -> None:
         if one.base != (using := await self.current()) and one.id != using:
             raise Conflict("Another set came into use meanwhile.", remedy="Ask for the change again.")
-        async with self._beating(self._sets, one.id):
+        async with self._changes.beating(one.id):
             site = await self.site(one.id)
             path = await asyncio.to_thread(self._library.artefact, site)
             if not path.exists():
@@ -426,23 +285,6 @@ class SiteVocabularies:
                 if old.artefact not in kept:
                     await self._blobs.delete(old.artefact)
 
-    @asynccontextmanager
-    async def _beating(self, collection: Collection[W], id: str, progress: Path | None = None) -> AsyncIterator[None]:
-        """Meanwhile the document says that it is alive, and how far it is."""
-
-        async def beat() -> None:
-            while True:
-                await asyncio.sleep(BEAT_SECONDS)
-                with suppress(TransientError):
-                    await collection.update(id, partial(_alive, rows=_rows(progress) if progress else None))
-
-        beating = asyncio.create_task(beat(), name=f"beat {id}")
-        try:
-            yield
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
-
 
 def _imported(version: VocabularyVersion, imported: Imported, package: str | None) -> VocabularyVersion:
     failed: MitaggerError | None = imported.failed
@@ -459,17 +301,6 @@ def _imported(version: VocabularyVersion, imported: Imported, package: str | Non
         skipped=imported.skipped,
         skipped_rows=tuple(SkippedRow(**row._asdict()) for row in imported.skipped_rows),
     )
-
-
-def _alive(one: W, *, rows: int | None) -> tuple[W, tuple[()]]:
-    return one.changed(alive_at=now(), **({} if rows is None else {"rows": rows})), ()
-
-
-def _rows(progress: Path) -> int | None:
-    try:
-        return int(progress.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -22,6 +22,7 @@ from shared.events import EVENTS
 from shared.events.envelope import Event, event_id
 from shared.events.image import ImageDeleted
 from shared.sqlite import Database, Job, one
+from shared.tasks import ended
 
 MAX_BATCH_BYTES: Final = 8_000_000
 TRACEBACK_CHARACTERS: Final = 8_000
@@ -114,11 +115,9 @@ class SqliteBus:
     async def stop(self) -> None:
         self._stopping = True
         if self._retention is not None:
-            self._retention.cancel()
-            await asyncio.gather(self._retention, return_exceptions=True)
+            await ended(self._retention)
         if self._scrubbing is not None:
-            self._scrubbing.cancel()
-            await asyncio.gather(self._scrubbing, return_exceptions=True)
+            await ended(self._scrubbing)
         await self._wake()
         tasks = [consumer.task for consumer in self._consumers if consumer.task]
         await asyncio.gather(*tasks)

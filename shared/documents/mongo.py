@@ -129,6 +129,11 @@ class MongoCollection(Generic[D]):
         found = {record["_id"]: self._parse(record) for record in records}
         return [found[id] for id in ids if id in found]
 
+    async def unless(self, id: str, version: int) -> D | None:
+        with answering():
+            record = await self._collection.find_one({"_id": id, "version": {"$ne": version}, **_LIVE}, _READ)
+        return None if record is None else self._parse(record)
+
     async def insert(self, document: D, events: Sequence[Event] = ()) -> D:
         (outcome,) = await self.insert_many([document], [events])
         if isinstance(outcome, Duplicate | Erased):
@@ -176,18 +181,29 @@ class MongoCollection(Generic[D]):
             )
         return len(documents) - len(failed) + (again.matched_count if again else 0)
 
-    async def update(self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None) -> D:
+    async def update(
+        self,
+        id: str,
+        change: Change[D],
+        *,
+        version: int | None = None,
+        initial: D | None = None,
+        known: D | None = None,
+    ) -> D:
         deadline = time.monotonic() + RACE_SECONDS
         while True:
-            record = await self._record(id)
-            if record is None and initial is None:
-                raise self._missing(id)
-            current = cast("D", initial) if record is None else self._parse(record)
-            made = applied(current, change, seen=version, stored=record is not None)
+            current, stored = known, True
+            known = None  # whoever lost a race reads
+            if current is None:
+                record = await self._record(id)
+                if record is None and initial is None:
+                    raise self._missing(id)
+                current, stored = cast("D", initial) if record is None else self._parse(record), record is not None
+            made = applied(current, change, seen=version, stored=stored)
             if made is None:
                 return current
             changed, events = made
-            if await self._swap(id, changed, events, stored=record is not None):
+            if await self._swap(id, changed, events, stored=stored):
                 self._tell(events)
                 return changed
             metrics.DOCUMENT_RACES.labels(self._model.collection).inc()

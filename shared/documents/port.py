@@ -103,6 +103,9 @@ class Collection(Protocol[D]):
     async def get_many(self, ids: Sequence[str]) -> list[D]:
         """Those that exist, in the order of `ids`."""
 
+    async def unless(self, id: str, version: int) -> D | None:
+        """The document, unless it is at this version, or is not there: for who keeps one that seldom changes."""
+
     async def insert(self, document: D, events: Sequence[Event] = ()) -> D:
         """The document at version 1. Raises Duplicate (with its holder) on a taken id or unique key, Erased on a
         tombstone."""
@@ -116,11 +119,20 @@ class Collection(Protocol[D]):
         """For read models: writes each document unless the stored one is at least as new, comparing the values of
         `newest_by` in order, or a tombstone stands. Returns how many were written."""
 
-    async def update(self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None) -> D:
+    async def update(
+        self,
+        id: str,
+        change: Change[D],
+        *,
+        version: int | None = None,
+        initial: D | None = None,
+        known: D | None = None,
+    ) -> D:
         """Stores what `change`, a pure function, makes of the current document, with its events. It may run several
         times on a race. With `version`, raises Conflict when that is not the stored one. Where there is none,
         `initial` is what `change` gets, else NotFound; Erased on a tombstone. Nothing is written, and no event sent,
-        when `change` returns an equal document and no events."""
+        when `change` returns an equal document and no events. `known`: the document as the caller has read it just now,
+        which is not read again where it is still that one."""
 
     async def erase(self, id: str, events: Sequence[Event] = ()) -> bool:
         """Leaves a content-free tombstone, also where nothing was. False when it was erased before."""

@@ -77,6 +77,10 @@ class SqliteCollection(Generic[D]):
             return self._database.look(job)
         return await self._database.read(job)
 
+    async def unless(self, id: str, version: int) -> D | None:
+        row = self._database.look(lambda connection: self._row(connection, id))
+        return None if row is None or row[3] is None or row[1] == version else self._parse(row)
+
     async def insert(self, document: D, events: Sequence[Event] = ()) -> D:
         (outcome,) = await self.insert_many([document], [events])
         if isinstance(outcome, Duplicate | Erased):
@@ -124,13 +128,23 @@ class SqliteCollection(Generic[D]):
 
         return await self._database.write(job)
 
-    async def update(self, id: str, change: Change[D], *, version: int | None = None, initial: D | None = None) -> D:
+    async def update(
+        self,
+        id: str,
+        change: Change[D],
+        *,
+        version: int | None = None,
+        initial: D | None = None,
+        known: D | None = None,
+    ) -> D:
         def job(connection: apsw.Connection) -> D:
-            row = self._row(connection, id)
-            if row is None and initial is None:
-                raise self._missing(id)
-            current = cast("D", initial) if row is None else self._parse(row)
-            made = applied(current, change, seen=version, stored=row is not None)
+            current, stored = known, True
+            if current is None or not self._at(connection, id, current.version):
+                row = self._row(connection, id)
+                if row is None and initial is None:
+                    raise self._missing(id)
+                current, stored = cast("D", initial) if row is None else self._parse(row), row is not None
+            made = applied(current, change, seen=version, stored=stored)
             if made is None:
                 return current
             changed, events = made
@@ -209,6 +223,10 @@ class SqliteCollection(Generic[D]):
     def _row(self, connection: apsw.Connection, id: str) -> tuple[Any, ...] | None:
         sql = f"SELECT id, version, schema, body FROM {self._table} WHERE id = ?"  # noqa: S608
         return connection.execute(sql, (id,)).fetchone()
+
+    def _at(self, connection: apsw.Connection, id: str, version: int) -> bool:
+        sql = f"SELECT 1 FROM {self._table} WHERE id = ? AND version = ? AND body IS NOT NULL"  # noqa: S608
+        return connection.execute(sql, (id, version)).fetchone() is not None
 
     def _parse(self, row: tuple[Any, ...]) -> D:
         id, version, schema, body = row[:4]

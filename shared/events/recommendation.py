@@ -45,6 +45,9 @@ class Recommendation(Body):
     spans: list[Span] = []
     match: Match
     score: Annotated[float, Field(ge=0, le=1)]
+    model_score: Annotated[
+        float | None, Field(ge=0, le=1, description="Before what reviews taught of scores; null: the same")
+    ] = None
     why: Annotated[str, Field(description="Which name and rule made it, for people")] = ""
     equivalents: Annotated[list[Equivalent], Field(description="The same in other ontologies of the axis")] = []
 

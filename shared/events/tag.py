@@ -9,6 +9,10 @@ from shared.events.envelope import Body, Event
 from shared.events.legend import Assertion
 from shared.events.recommendation import Axis, Span
 
+Trial = Annotated[
+    bool, Field(description="Given on a figure whose tags are final, to measure who gave it; it never becomes final")
+]
+
 Source = Literal["recommendation", "search", "free_text"]
 
 
@@ -29,6 +33,9 @@ class Tag(Body):
     spans: list[Span] = []
     source: Source
     score: Annotated[float | None, Field(description="Of the recommendation that it came from")] = None
+    bulk: Annotated[bool, Field(description="Accepted at once with all of its axis above a score, not one by one")] = (
+        False
+    )
     annotator: str
     decided_at: datetime
 
@@ -42,6 +49,7 @@ class TagAccepted(Event):
     tag_id: str
     assignment: str
     tag: Tag
+    trial: Trial = False
 
     @property
     def entity(self) -> str:
@@ -58,6 +66,7 @@ class TagWithdrawn(Event):
     assignment: str
     tag: Tag
     reason: str = ""
+    trial: Trial = False
 
     @property
     def entity(self) -> str:

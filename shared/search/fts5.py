@@ -3,10 +3,14 @@
 `search_figures` holds the texts, `search_words` (FTS5, external content, kept by triggers) their words; facets are
 pairs of integers, so that counting them over every figure stays a scan of a small table.
 
+A figure is one row. Who gave it tags that are not final sees a row of their own in its place (`viewer`), in which these
+tags are as good as final.
+
 All of it may be there twice, with names that begin with `search_` and `search2_`: one that serves and one that is being
 filled; `search_slots` says which.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +20,18 @@ import apsw
 from pydantic import TypeAdapter
 
 from shared.errors import Conflict, Invalid
-from shared.search.port import FACET_LABELS, FigureEntry, Filter, Hit, Query, Results, TagEntry, words_of
+from shared.search.port import (
+    EVERYBODY,
+    FACET_LABELS,
+    FigureEntry,
+    Filter,
+    Hit,
+    Query,
+    Results,
+    TagEntry,
+    seen_by,
+    words_of,
+)
 from shared.sqlite import Database
 
 SNIPPET_TOKENS: Final = 24
@@ -32,7 +47,8 @@ CREATE TABLE IF NOT EXISTS search_figures (
   key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, project TEXT NOT NULL,
   article TEXT NOT NULL, doi TEXT COLLATE NOCASE, collection TEXT, status TEXT NOT NULL, language TEXT,
   tag_entries TEXT NOT NULL, provisional_entries TEXT NOT NULL,  -- JSON lists of TagEntry
-  title TEXT NOT NULL, label TEXT NOT NULL, legend TEXT NOT NULL, tags TEXT NOT NULL, provisional TEXT NOT NULL);
+  title TEXT NOT NULL, label TEXT NOT NULL, legend TEXT NOT NULL, tags TEXT NOT NULL, provisional TEXT NOT NULL,
+  viewer TEXT, people TEXT NOT NULL DEFAULT '[]');  -- people: JSON list
 CREATE INDEX IF NOT EXISTS search_figures_doi ON search_figures (doi);
 CREATE INDEX IF NOT EXISTS search_figures_collection ON search_figures (collection);
 CREATE INDEX IF NOT EXISTS search_figures_status ON search_figures (project, status);
@@ -66,6 +82,9 @@ CREATE TABLE IF NOT EXISTS search_curies (
 CREATE INDEX IF NOT EXISTS search_curies_curie ON search_curies (curie);
 """
 
+_BETWEEN: Final = " · "  # tags, as they are indexed and shown
+_SEEN: Final = "\x1f"  # between a figure's id and the viewer's: the id of their row
+
 # Names that the tables may begin with, one set each.
 _NAMES: Final = ("search", "search2")
 _SLOTS: Final = """
@@ -82,9 +101,9 @@ DROP TABLE IF EXISTS search_curies;
 
 _ENTRY: Final = (
     "id", "version", "project", "article", "doi", "collection", "status", "language",
-    "tag_entries", "provisional_entries", "title", "label", "legend",
+    "tag_entries", "provisional_entries", "title", "label", "legend", "people",
 )  # fmt: skip
-_COLUMNS: Final = (*_ENTRY, "tags", "provisional")
+_COLUMNS: Final = (*_ENTRY, "tags", "provisional", "viewer")
 
 _PUT: Final = (
     f"INSERT INTO search_figures ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
@@ -94,13 +113,29 @@ _PUT: Final = (
 
 # Weights in the order of the columns of search_words: a tag or a DOI says more than a word of the legend.
 _BEST: Final = "bm25(search_words, 2.0, 1.0, 1.0, 4.0, 4.0, 4.0)"
-_SNIPPET: Final = f"snippet(search_words, -1, '', '', '…', {SNIPPET_TOKENS})"
+# Of the legend, of what matches best, and all tags, each with its matches between marks.
+_UNMARKED: Final = "'', '', '', ''"
+_FROM, _TO = "\x02", "\x03"
+_MARKED: Final = ", ".join(
+    [f"snippet(search_words, {column}, char(2), char(3), '…', {SNIPPET_TOKENS})" for column in (2, -1)]
+    + [f"highlight(search_words, {column}, char(2), char(3))" for column in (4, 5)]
+)
+
+_VIEWERS: Final = """
+CREATE INDEX IF NOT EXISTS search_figures_viewer ON search_figures (viewer) WHERE viewer IS NOT NULL;
+"""
+_SEEN_BY: Final = (
+    "(f.viewer = :viewer OR f.viewer IS NULL AND NOT EXISTS"
+    " (SELECT 1 FROM search_figures o WHERE o.id = f.id || char(31) || :viewer))"
+)
 
 _FILTERS: Final[Mapping[Filter, str]] = {
     "project": "f.project IN ({0})",
     "status": "f.status IN ({0})",
     "collection": "f.collection IN ({0})",
     "doi": "f.doi IN ({0})",
+    "article": "f.article IN ({0})",
+    "person": "EXISTS (SELECT 1 FROM json_each(f.people) WHERE value IN ({0}))",
     "axis": "f.key IN (SELECT figure FROM search_labels JOIN search_facets USING (label)"
     " WHERE axis IN ({0}) AND final >= :final)",
     "tag": "f.key IN (SELECT figure FROM search_labels JOIN search_facets USING (label)"
@@ -124,6 +159,12 @@ class Fts5Search:
             connection.execute(_SLOTS).fetchall()
             for slot in _written(connection):
                 slot.execute(_SCHEMA).fetchall()
+                columns = slot.execute("SELECT name FROM pragma_table_info('search_figures')").fetchall()
+                # A store of before people found their own tags, or figures by who tagged them.
+                for column, kind in (("viewer", "TEXT"), ("people", "TEXT NOT NULL DEFAULT '[]'")):
+                    if (column,) not in columns:
+                        slot.execute(f"ALTER TABLE search_figures ADD COLUMN {column} {kind}").fetchall()
+                slot.execute(_VIEWERS).fetchall()
 
         await self._database.write(job)
 
@@ -149,6 +190,7 @@ class Fts5Search:
             fills = _Slot(connection, next(name for name in _NAMES if name != serves.name))
             fills.execute(_DROP).fetchall()
             fills.execute(_SCHEMA).fetchall()
+            fills.execute(_VIEWERS).fetchall()
             connection.execute("UPDATE search_slots SET fills = ?", (fills.name,))
 
         await self._database.write(job)
@@ -177,10 +219,10 @@ class Fts5Search:
     async def search(self, query: Query) -> Results:
         words = words_of(query.words)
         found, values = _found(query, words)
-        best, snippet = (f"{_BEST}, ", _SNIPPET) if words else ("", "''")
+        order = "f.id DESC" if query.newest else f"{_BEST}, f.id" if words else "f.id"
         hits = (
-            f"SELECT {', '.join('f.' + column for column in _ENTRY)}, {snippet} {found}"
-            f" ORDER BY {best}f.id LIMIT :limit OFFSET :offset"
+            f"SELECT {', '.join('f.' + column for column in _ENTRY)}, {_MARKED if words else _UNMARKED} {found}"
+            f" ORDER BY {order} LIMIT :limit OFFSET :offset"
         )
         facets = (
             f"WITH found (figure) AS MATERIALIZED (SELECT f.key {found})"  # noqa: S608
@@ -194,10 +236,10 @@ class Fts5Search:
                 slot = _serving(connection)
                 total = slot.execute(f"SELECT count(*) {found}", values).fetchone()
                 rows = slot.execute(hits, values).fetchall()
-                counts = slot.execute(facets, values).fetchall()
+                counts = slot.execute(facets, values).fetchall() if query.facets else []
             return Results(
                 total=int(total[0]) if total else 0,
-                hits=[_hit(row, provisional=query.provisional) for row in rows],
+                hits=[_hit(row, provisional=query.provisional == EVERYBODY) for row in rows],
                 facets=_most_frequent(counts),
             )
 
@@ -207,15 +249,22 @@ class Fts5Search:
 def _found(query: Query, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """FROM and WHERE of the figures that match, and the values to bind."""
     values: dict[str, Any] = {
-        "final": 0 if query.provisional else 1, "limit": query.limit, "offset": query.offset,
+        "final": 0 if query.provisional == EVERYBODY else 1, "limit": query.limit, "offset": query.offset,
     }  # fmt: skip
-    source, conditions = "search_figures f", ["1"]
+    source, conditions = "search_figures f", ["f.viewer IS NULL"]
+    if query.provisional is not None and query.provisional != EVERYBODY:
+        conditions = [_SEEN_BY]
+        values["viewer"] = query.provisional
     if words:
         source = "search_words JOIN search_figures f ON f.key = search_words.rowid"
         conditions.append("search_words MATCH :match")
         # A quoted word is a phrase of its parts, and nothing in it is an operator.
         every = " AND ".join(f'"{word}"' for word in words) + "*"
-        values["match"] = every if query.provisional else f"- provisional : ({every})"
+        values["match"] = every if query.provisional == EVERYBODY else f"- provisional : ({every})"
+    for bound, sign in (("since", ">="), ("until", "<")):
+        if edge := getattr(query, bound):
+            conditions.append(f"f.id {sign} :{bound}")
+            values[bound] = edge
     for name, wanted in query.filters.items():
         if name not in _FILTERS:
             raise Invalid(f"Search has no filter {name!r}.", field=name, remedy=f"Use one of {', '.join(_FILTERS)}.")
@@ -266,24 +315,46 @@ def _merged(connection: apsw.Connection) -> bool:
 
 
 def _remove(slot: _Slot, id: str) -> bool:
+    seen = _remove_seen(slot, id, ())
     row = slot.execute("DELETE FROM search_figures WHERE id = ? RETURNING key", (id,)).fetchone()
-    if row is None:
-        return False
-    _put_tags(slot, row[0], {}, {})
-    return True
+    if row is not None:
+        _put_tags(slot, row[0], {}, {})
+    return seen or row is not None
+
+
+def _remove_seen(slot: _Slot, id: str, but: Iterable[str]) -> bool:
+    """Removes the rows of who saw tags of a figure that were not final, but for some people."""
+    rows = slot.execute(
+        "DELETE FROM search_figures WHERE viewer IS NOT NULL AND id > ?1 AND id < ?2"
+        " AND viewer NOT IN (SELECT value FROM json_each(?3)) RETURNING key",
+        (id + _SEEN, id + chr(ord(_SEEN) + 1), json.dumps(list(but))),
+    ).fetchall()
+    for (key,) in rows:
+        _put_tags(slot, key, {}, {})
+    return bool(rows)
 
 
 def _put(slot: _Slot, entry: FigureEntry) -> None:
+    _put_row(slot, entry, entry.id, None)
+    seen = seen_by(entry)
+    _remove_seen(slot, entry.id, seen)
+    for person, theirs in seen.items():
+        _put_row(slot, theirs, entry.id + _SEEN + person, person)
+
+
+def _put_row(slot: _Slot, entry: FigureEntry, id: str, viewer: str | None) -> None:
+    own = entry.provisional if viewer is not None else ()
     ((key,),) = slot.execute(
         _PUT,
         (
-            entry.id, entry.version, entry.project, entry.article, entry.doi, entry.collection, entry.status,
+            id, entry.version, entry.project, entry.article, entry.doi, entry.collection, entry.status,
             entry.language, _TAGS.dump_json(entry.tags).decode(), _TAGS.dump_json(entry.provisional).decode(),
-            entry.title, entry.label, entry.legend, _text(entry.tags), _text(entry.provisional),
+            entry.title, entry.label, entry.legend, json.dumps(entry.people), _text((*entry.tags, *own)),
+            "" if own else _text(entry.provisional), viewer,
         ),
     ).fetchall()  # fmt: skip
     # A tag that is final and provisional counts once, as final.
-    both = [(tag, 0) for tag in entry.provisional] + [(tag, 1) for tag in entry.tags]
+    both = [(tag, 1 if own else 0) for tag in entry.provisional] + [(tag, 1) for tag in entry.tags]
     labels = {(tag.label, tag.axis): final for tag, final in both}
     curies = {tag.curie: final for tag, final in both if tag.curie}
     _put_tags(slot, key, labels, curies)
@@ -308,16 +379,35 @@ def _put_tags(slot: _Slot, figure: int, labels: Mapping[tuple[str, str], int], c
 
 
 def _text(tags: Sequence[TagEntry]) -> str:
-    return " · ".join(f"{tag.label} {tag.curie or ''}".rstrip() for tag in tags)
+    return _BETWEEN.join(f"{tag.label} {tag.curie or ''}".rstrip() for tag in tags)
 
 
 def _hit(row: tuple[Any, ...], *, provisional: bool) -> Hit:
-    *stored, snippet = row
+    *stored, legend, best, tags, drafts = row
     named = dict(zip(_ENTRY, stored, strict=True))
-    tags, drafts = (_TAGS.validate_json(named.pop(column)) for column in ("tag_entries", "provisional_entries"))
-    entry = FigureEntry(**named, tags=tags, provisional=drafts if provisional else ())
-    legend = entry.legend
-    return Hit(entry, snippet or legend[:SNIPPET_CHARACTERS] + ("…" if len(legend) > SNIPPET_CHARACTERS else ""))
+    named["id"], seen, _ = named["id"].partition(_SEEN)
+    final, others = (_TAGS.validate_json(named.pop(column)) for column in ("tag_entries", "provisional_entries"))
+    named["people"] = json.loads(named["people"])
+    entry = FigureEntry(**named, tags=final, provisional=others if provisional or seen else ())
+    snippet = legend if _FROM in legend else _matching(entry, f"{tags}{_BETWEEN}{drafts}") or best
+    if not snippet:
+        snippet = entry.legend[:SNIPPET_CHARACTERS] + ("…" if len(entry.legend) > SNIPPET_CHARACTERS else "")
+    return Hit(entry, _unmarked(snippet))
+
+
+def _matching(entry: FigureEntry, marked: str) -> str:
+    """The labels of the tags that match; with its identifier where that is what matches."""
+    known = {_text([tag]): tag for tag in (*entry.tags, *entry.provisional)}
+    said = []
+    for part in marked.split(_BETWEEN):
+        tag = known.get(_unmarked(part))
+        if tag is not None and _FROM in part:
+            said.append(tag.label if part.index(_FROM) < len(tag.label) else _unmarked(part))
+    return _BETWEEN.join(dict.fromkeys(said))
+
+
+def _unmarked(text: str) -> str:
+    return text.replace(_FROM, "").replace(_TO, "")
 
 
 def _most_frequent(counts: Sequence[tuple[Any, ...]]) -> dict[str, dict[str, int]]:

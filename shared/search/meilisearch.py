@@ -1,14 +1,17 @@
 """The distributed search: Meilisearch.
 
-A figure without provisional tags is one document that both kinds of question see; one with them is two, of which each
-sees one (`views`). So nothing that a reviewer has not approved can be found, counted or ranked by who does not ask for
-it: restricting the searched attributes would still let phrases match across them.
+A figure without provisional tags is one document that every question sees; one with them is several: for who sees
+final tags only, for who sees everybody's, and for each person who gave some (`views`, `but`). So nothing that a
+reviewer has not approved can be found, counted or ranked by who may not see it: restricting the searched attributes
+would still let phrases match across them.
 
 An index that is being filled stands beside the one that serves, under the name `…-next`; that it is there tells every
 process to write to both.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import Any, Final, NamedTuple, get_args
 from shared.errors import Conflict, Invalid
 from shared.events.recommendation import Axis
 from shared.meilisearch import Address, Missing, Server, connected
-from shared.search.port import FigureEntry, Filter, Hit, Query, Results, TagEntry, words_of
+from shared.search.port import EVERYBODY, FigureEntry, Filter, Hit, Query, Results, TagEntry, seen_by, words_of
 
 SETTINGS: Final = Path(__file__).with_name("meilisearch.json")
 SNIPPET_WORDS: Final = 24
@@ -26,12 +29,15 @@ SENT_AT_ONCE: Final = 8 << 20  # bytes; a server takes 100 MB (its --http-payloa
 
 FINAL: Final = "final"
 EVERY: Final = "every"
-_TWIN: Final = "_provisional"  # after a figure's id: its document with provisional tags
+_TWIN: Final = "_provisional"  # after a figure's id: its document with everybody's provisional tags
+_OWN: Final = "_by_"  # after a figure's id, before a digest of the person's: its document with their tags
+_BEHIND_ID: Final = re.compile(f"(?:{_TWIN}|{_OWN}[0-9a-f]{{16}})$")
 
 _ORDERED: Final = ("searchableAttributes", "rankingRules")  # what comes first counts more
 _FACETS: Final = {f"labels.{axis}": axis for axis in get_args(Axis)}
 _FILTERS: Final[dict[Filter, str]] = {
     "project": "project", "status": "status", "collection": "collection", "doi": "doi", "axis": "axes", "tag": "names",
+    "article": "article", "person": "people",
 }  # fmt: skip
 
 
@@ -92,9 +98,9 @@ class MeilisearchSearch:
 
     async def remove(self, ids: Sequence[str]) -> None:
         if ids:
-            documents = [document for id in ids for document in (id, id + _TWIN)]
             indexes = await self._indexes()
-            await self._all([await self._begin_removal(index, documents) for index in indexes])
+            tasks = [await self._begin_removal(index, ids) for index in indexes]
+            await self._all([*tasks, *[await self._begin_removal_but(index, ids, ()) for index in indexes]])
 
     async def begin(self) -> None:
         await self._drop_next()
@@ -114,19 +120,21 @@ class MeilisearchSearch:
         await self._drop_next()
 
     async def search(self, query: Query) -> Results:
-        filters = [f"views = {EVERY if query.provisional else FINAL}"]
+        filters = [_view(query.provisional)]
         for name, wanted in query.filters.items():
             if name not in _FILTERS:
                 known = ", ".join(_FILTERS)
                 raise Invalid(f"Search has no filter {name!r}.", field=name, remedy=f"Use one of {known}.")
             filters.append(f"{_FILTERS[name]} IN [{', '.join(map(_quoted, wanted))}]")
+        filters += [f"id >= {_quoted(query.since)}"] * bool(query.since)
+        filters += [f"id < {_quoted(query.until)}"] * bool(query.until)
         words = words_of(query.words)
         asked = {
             "q": _asked(words),
             "matchingStrategy": "all",
             "filter": filters,
-            "facets": list(_FACETS),
-            "sort": ["id:asc"],
+            "facets": list(_FACETS) if query.facets else [],
+            "sort": ["id:desc"] if query.newest else [],  # before all other rules; the last one is by id
             "offset": query.offset,
             "limit": query.limit,
             "attributesToCrop": ["legend"] if words else [],
@@ -148,14 +156,14 @@ class MeilisearchSearch:
     async def _put(self, indexes: Sequence[str], entries: Sequence[FigureEntry]) -> None:
         # Of a figure that is given twice, the later entry.
         newest = list({entry.id: entry for entry in entries}.values())
-        single = [entry.id + _TWIN for entry in newest if not entry.provisional]
+        documents = [document for entry in newest for document in _documents(entry)]
         tasks = []
-        for lines in _batches(document for entry in newest for document in _documents(entry)):
+        for lines in _batches(documents):
             for index in indexes:
                 task = await self._server.begun("POST", f"/indexes/{index}/documents?primaryKey=id", lines=lines)
                 tasks.append((index, task))
-        if single:
-            tasks += [await self._begin_removal(index, single) for index in indexes]
+        figures, put = [entry.id for entry in newest], [document["id"] for document in documents]
+        tasks += [await self._begin_removal_but(index, figures, put) for index in indexes]
         await self._all(tasks)
 
     async def _indexes(self) -> list[str]:
@@ -193,12 +201,18 @@ class MeilisearchSearch:
     async def _begin_removal(self, index: str, documents: Sequence[str]) -> tuple[str, int]:
         return index, await self._server.begun("POST", f"/indexes/{index}/documents/delete-batch", documents)
 
+    async def _begin_removal_but(self, index: str, figures: Sequence[str], put: Sequence[str]) -> tuple[str, int]:
+        """Removes what there is beside the figures' own documents, but for what was just put."""
+        gone = f"figure IN [{', '.join(map(_quoted, figures))}] AND NOT id IN [{', '.join(map(_quoted, put))}]"
+        return index, await self._server.begun("POST", f"/indexes/{index}/documents/delete", {"filter": gone})
+
     async def _all(self, tasks: Sequence[tuple[str, int]]) -> None:
-        """Waits until they are done. One into the index beside may come after its end: what serves has it too."""
+        """Waits until they are done. One into the index beside may come after its end, and find none, or one that it
+        has just made, without settings: what serves has it too."""
         for index, task in tasks:
             try:
                 await self._server.done(task)
-            except Missing:
+            except (Missing, Invalid):
                 if index != self.next:
                     raise
 
@@ -218,12 +232,32 @@ def _holds(name: str, there: Any, wanted: Any) -> bool:
 
 
 def _documents(entry: FigureEntry) -> Iterator[dict[str, Any]]:
-    """One for both views, or one for each."""
+    """One for every view, or one for each."""
     if not entry.provisional:
         yield _document(entry, entry.id, entry.tags, [FINAL, EVERY])
         return
-    yield _document(entry.model_copy(update={"provisional": ()}), entry.id, entry.tags, [FINAL])
-    yield _document(entry, entry.id + _TWIN, entry.tags + entry.provisional, [EVERY])
+    seen = seen_by(entry)
+    final = _document(entry.model_copy(update={"provisional": ()}), entry.id, entry.tags, [FINAL])
+    yield final | {"but": [_by(person) for person in seen]}
+    beside = {_TWIN: (entry, EVERY)} | {
+        _OWN + hashlib.sha256(person.encode()).hexdigest()[:16]: (theirs, _by(person))
+        for person, theirs in seen.items()
+    }
+    for behind, (shown, view) in beside.items():
+        document = _document(shown, entry.id + behind, shown.tags + shown.provisional, [view])
+        yield document | {"figure": entry.id}
+
+
+def _by(person: str) -> str:
+    return f"by {person}"
+
+
+def _view(provisional: str | None) -> str:
+    """The filter for who sees final tags only, everybody's, or one's own."""
+    if provisional is None or provisional == EVERYBODY:
+        return f"views = {FINAL if provisional is None else EVERY}"
+    person = _quoted(_by(provisional))
+    return f"views = {person} OR (views = {FINAL} AND NOT but = {person})"
 
 
 def _document(entry: FigureEntry, id: str, tags: Sequence[TagEntry], views: Sequence[str]) -> dict[str, Any]:
@@ -276,6 +310,6 @@ def _quoted(value: str) -> str:
 
 def _hit(document: dict[str, Any]) -> Hit:
     cropped = document.pop("_formatted", {}).get("legend", "")
-    entry = FigureEntry.model_validate(document | {"id": document["id"].removesuffix(_TWIN)})
+    entry = FigureEntry.model_validate(document | {"id": _BEHIND_ID.sub("", document["id"])})
     legend = entry.legend
     return Hit(entry, cropped or legend[:SNIPPET_CHARACTERS] + ("…" if len(legend) > SNIPPET_CHARACTERS else ""))

@@ -8,9 +8,10 @@ from typing import Final, Literal, Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 FACET_LABELS: Final = 20
+EVERYBODY: Final = "*"  # no person's id
 MAX_WORDS: Final = 64
 
-Filter: TypeAlias = Literal["axis", "tag", "doi", "collection", "status", "project"]
+Filter: TypeAlias = Literal["axis", "tag", "doi", "collection", "article", "person", "status", "project"]
 
 # White space, quotes, controls and lone surrogates part words; no engine finds anything by them.
 _WORD: Final = re.compile(r"[^\s\"\x00-\x1f\x7f\ud800-\udfff]+")
@@ -26,11 +27,13 @@ class TagEntry(BaseModel):
     axis: str
     label: str
     curie: str | None = None
+    by: str | None = None  # who gave it, of one that is not final
 
 
 class FigureEntry(BaseModel):
     """A figure as it is indexed. `version` is that of export's record. `tags` are final; `provisional` ones are found,
-    counted and returned only when a query asks for them."""
+    counted and returned only for who asks for them, or for those of the person who gave them. `people` gave its tags,
+    final or not."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,20 +50,28 @@ class FigureEntry(BaseModel):
     language: str | None = None
     tags: tuple[TagEntry, ...] = ()
     provisional: tuple[TagEntry, ...] = ()
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """All `words` must occur (see `words_of`), the last one as a prefix, whatever their case and accents; a word with
     inner punctuation ("COVID-19", a DOI, "GO:0005634") is found as its parts in a row. No words: every figure, by id.
+    `newest`: the last ids first in place of the best matches; with `until` the last id of the page before, pages go as
+    deep as there are figures, where `offset` goes 10,000 deep at most. `facets` false leaves them out: it is faster.
 
     `filters` are exact: one of the values of each must hold. `tag` is a CURIE or a label; `doi` ignores case.
-    `provisional` also looks at tags that no reviewer has approved.
+    `since` and `until` bound the ids (since <= id < until), which begin with the time of their making (decision 8).
+    `provisional` also looks at tags that no reviewer has approved: those of the person with this id, or EVERYBODY's.
     """
 
     words: str = ""
     filters: Mapping[Filter, Sequence[str]] = field(default_factory=dict)
-    provisional: bool = False
+    since: str = ""
+    until: str = ""
+    provisional: str | None = None
+    newest: bool = False
+    facets: bool = True
     offset: int = 0
     limit: int = 20
 
@@ -75,8 +86,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Best match first, then by id. `facets`: axis → tag label → number of figures found that carry it, most frequent
-    first, at most 20 an axis."""
+    """Best match first, then by id; or newest first. `facets`: axis → tag label → number of figures found that carry
+    it, most frequent first, at most 20 an axis."""
 
     total: int
     hits: list[Hit]
@@ -110,6 +121,15 @@ class Search(Protocol):
     async def switch(self) -> None:
         """The index that was filled serves, at once and for all; the one that served is gone when it returns. Raises
         Conflict when none was being filled."""
+
+
+def seen_by(entry: FigureEntry) -> dict[str, FigureEntry]:
+    """The entry as each person who gave it a provisional tag sees it, by their ids."""
+    people = dict.fromkeys(tag.by for tag in entry.provisional if tag.by is not None)
+    return {
+        person: entry.model_copy(update={"provisional": tuple(tag for tag in entry.provisional if tag.by == person)})
+        for person in people
+    }
 
 
 def words_of(text: str) -> list[str]:

@@ -85,6 +85,11 @@ class Groups:
         numbers: list[int] = self._values[self._start[group] : self._start[group + 1]].tolist()
         return numbers
 
+    def holders(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+        """The groups that hold any of these numbers, each once. Looks at all groups."""
+        places = np.flatnonzero(np.isin(self._values, numbers))
+        return np.unique(np.searchsorted(self._start, places, side="right") - 1).astype(np.uint32)
+
 
 class Index(Groups):
     """Numbers by text: the groups are the keys of a trie."""
@@ -199,6 +204,16 @@ class Vocabularies:
     def parents(self, concept: int) -> list[int]:
         """The concepts that this one is a kind or a part of."""
         return self._parents[concept]
+
+    def descendants(self, concept: int, *, limit: int) -> list[int]:
+        """The concepts that are a kind or a part of this one, however indirectly, nearest first; at most `limit`."""
+        found: dict[int, None] = {}
+        level = np.array([concept], np.uint32)
+        while len(level) and len(found) < limit:
+            level = np.array([one for one in self._parents.holders(level).tolist() if one not in found], np.uint32)
+            found |= dict.fromkeys(level.tolist())
+        found.pop(concept, None)  # where concepts go round in circles
+        return list(found)[:limit]
 
     def _concept(self, number: int) -> Concept:
         curie, source, axis = self._curies[number], self._source[number], self.concept_axis[number]

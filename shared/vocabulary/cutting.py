@@ -13,7 +13,7 @@ from shared.vocabulary.words import GREEK, MARKS, words
 Array = npt.NDArray[np.int64]
 
 _LETTER, _GREEK, _OTHER, _WORD, _MARK = 1, 2, 4, 8, 16
-_APOSTROPHE, _QUOTE, _S = ord("'"), ord("’"), ord("s")
+_APOSTROPHE, _QUOTE, _S, _BLANK = ord("'"), ord("’"), ord("s"), ord(" ")
 
 
 @cache
@@ -26,14 +26,16 @@ def _classes() -> npt.NDArray[np.uint8]:
 
 class Cut(NamedTuple):
     """Texts as one, and where their words are in it: text after text, after the words of each a line feed, so that no
-    name reaches from one text into the next. `begins` says where in `text` each text begins, `characters` are its code
-    points."""
+    name reaches from one text into the next. `begins` says where each text begins, `characters` are the code
+    points. `words` are those of letters and digits, the others are one sign each; `spelled`
+    tells them apart."""
 
-    text: str
     begins: Array
     starts: Array
     ends: Array
     characters: Codes
+    spelled: npt.NDArray[np.bool_]
+    words: list[str]
 
 
 def cut(texts: Sequence[str]) -> Cut:
@@ -51,12 +53,18 @@ def cut(texts: Sequence[str]) -> Cut:
     first[1:] |= letter[1:] & ~letter[:-1]
     last[:-1] |= letter[:-1] & ~letter[1:]
     starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1
-    marked = np.flatnonzero(kinds & _MARK)
+    marked = np.flatnonzero(kinds & _MARK != 0)
     if len(marked):
         # Combining and invisible marks, rare as they are, stand within words: their texts are cut one by one.
         apart = np.unique(np.searchsorted(begins, marked, side="right") - 1)
         starts, ends = _again(texts, apart.tolist(), begins, (starts, ends))
-    return Cut(text, begins, starts, ends, characters)
+        spelled = letter[starts] | (ends - starts > 1)
+        spans = zip(starts[spelled].tolist(), ends[spelled].tolist(), strict=True)
+        return Cut(begins, starts, ends, characters, spelled, [text[start:end] for start, end in spans])
+    # Words of letters do not touch: what parts them is made blank, and they are split in one go.
+    blank = np.where(letter, characters, characters.dtype.type(_BLANK)).tobytes()
+    words_ = blank.decode("ascii" if characters.itemsize == 1 else "utf-32-le").split()
+    return Cut(begins, starts, ends, characters, letter[starts], words_)
 
 
 def _possessives(characters: Codes, kinds: npt.NDArray[np.uint8]) -> list[int]:

@@ -57,6 +57,30 @@ def describe(vocabularies: Vocabularies, curie: str, *, ontology: str | None = N
     )
 
 
+def lineage(vocabularies: Vocabularies, curies: Sequence[str]) -> list[tuple[str, str]]:
+    """Which of these CURIEs is an ancestor of which, as (ancestor, descendant): what it is a kind or a part of, at any
+    distance. CURIEs that no vocabulary has are nobody's ancestor."""
+    numbers = {number: curie for curie in curies for number in vocabularies.find(curie)}
+    found: dict[tuple[str, str], None] = {}
+    for start, descendant in numbers.items():
+        above, left = {start}, [start]
+        while left:
+            parents = {parent for one in left for parent in vocabularies.parents(one)} - above
+            above |= parents
+            left = sorted(parents)
+        names = {numbers[one] for one in above if one in numbers} - {descendant}
+        found.update(dict.fromkeys((ancestor, descendant) for ancestor in sorted(names)))
+    return list(found)
+
+
+def below(vocabularies: Vocabularies, curie: str, *, limit: int) -> list[str]:
+    """The CURIEs of the concepts below those with this one (several vocabularies may have it), nearest first, each
+    once; at most `limit`. Raises NotFound."""
+    describe(vocabularies, curie)
+    concepts = [one for number in vocabularies.find(curie) for one in vocabularies.descendants(number, limit=limit)]
+    return list(dict.fromkeys(vocabularies.concept(one).curie for one in concepts))[:limit]
+
+
 def complete(vocabularies: Vocabularies, query: str, *, axis: Axis | None = None, limit: int = 20) -> list[Suggestion]:
     """The concepts with a name that has, for every word of `query`, a word beginning with it; each concept once. Where
     there is none, those with a name that does when one letter of the query is put right.

@@ -25,6 +25,7 @@ _BITS: Final = 24  # of the hash
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 _MOST_KNOWN: Final = 300_000  # words whose numbers are remembered, 30 MB
 _LONGEST_KNOWN: Final = 60  # characters of such a word
+_SIGNS: Final = range(0x400)  # those whose numbers are in a table: ASCII, Latin, Greek
 _LEFT_OUT: Final = -1  # what folds to nothing
 
 
@@ -80,7 +81,7 @@ class Matcher:
         self._goes_on = np.zeros(len(self._key), np.bool_)
         self._goes_on[self._edges >> np.uint64(32)] = True
         self._numbers = _Numbers(self._trie)
-        self._of_sign = np.array([self._numbers[chr(code)] for code in range(128)], np.int64)
+        self._of_sign = np.array([self._numbers[chr(code)] for code in _SIGNS], np.int64)
 
     def hits(self, texts: Sequence[str]) -> list[list[Hit]]:
         """Of each text, (start, end, key) of every key in it, by start, then end: 0-based, half open, code points."""
@@ -93,9 +94,9 @@ class Matcher:
             words, starts, ends = words[kept], starts[kept], ends[kept]
         first, last, keys = self._matched(words)
         begin, end = starts[first], ends[last]
-        order = np.lexsort((end, begin))
+        order = np.argsort(begin << 32 | end)
         begin, end, keys = begin[order], end[order], keys[order]
-        borders = np.searchsorted(begin, [*found.begins, len(found.text)])
+        borders = np.searchsorted(begin, [*found.begins, len(found.characters)])
         of_text = np.repeat(found.begins, np.diff(borders))
         hits = list(zip((begin - of_text).tolist(), (end - of_text).tolist(), keys.tolist(), strict=True))
         limits = borders.tolist()
@@ -103,15 +104,14 @@ class Matcher:
 
     def _words(self, found: Cut) -> Array:
         """The number of each word."""
-        signs = found.characters[found.starts]
-        single = (found.ends - found.starts == 1) & (signs < 128)
-        numbers = np.empty(len(signs), np.int64)
-        numbers[single] = self._of_sign[signs[single]]
-        rest = ~single
-        text = found.text
-        spans = zip(found.starts[rest].tolist(), found.ends[rest].tolist(), strict=True)
-        known = map(self._numbers.__getitem__, [text[start:end] for start, end in spans])
-        numbers[rest] = np.fromiter(known, np.int64, int(rest.sum()))
+        numbers = np.empty(len(found.starts), np.int64)
+        spelled, known = found.spelled, self._numbers
+        numbers[spelled] = np.fromiter(map(known.__getitem__, found.words), np.int64, len(found.words))
+        signs = found.characters[found.starts[~spelled]].astype(np.int64)
+        of_sign = self._of_sign[np.minimum(signs, len(self._of_sign) - 1)]
+        rare = np.flatnonzero(signs >= len(self._of_sign))
+        of_sign[rare] = [known[chr(code)] for code in signs[rare].tolist()]
+        numbers[~spelled] = of_sign
         return numbers
 
     def _matched(self, words: Array) -> tuple[Array, Array, Array]:

@@ -27,12 +27,11 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)
 def write(content: Content, path: Path) -> None:
     named = dict.fromkeys(identifier for identifier, _, _ in content.names)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        _rows(file, "names.tsv", ((*name, content.axes.get(name[0], "")) for name in content.names))
-        _rows(file, "parents.tsv", (one for one in content.parents if one[0] in named and one[1] in named))
-        _rows(file, "types.tsv", (one for one in content.types if one[0] in named))
-        _rows(file, "mappings.tsv", (one for one in content.mappings if one[0] in named))
-        about = json.dumps({"iri_prefix": content.iri_prefix}, sort_keys=True)
-        file.writestr(zipfile.ZipInfo("about.json", _DATE), about)
+        write_rows(file, "names.tsv", ((*name, content.axes.get(name[0], "")) for name in content.names))
+        write_rows(file, "parents.tsv", (one for one in content.parents if one[0] in named and one[1] in named))
+        write_rows(file, "types.tsv", (one for one in content.types if one[0] in named))
+        write_rows(file, "mappings.tsv", (one for one in content.mappings if one[0] in named))
+        write_about(file, {"iri_prefix": content.iri_prefix})
 
 
 def read(path: Path, *, name: str, version: str, digest: str, table: AxisTable) -> Source:
@@ -45,10 +44,10 @@ def read(path: Path, *, name: str, version: str, digest: str, table: AxisTable) 
                 digest=digest,
                 names=[
                     Name(one, text, scope, axis or None)  # type: ignore[arg-type]
-                    for one, text, scope, axis in _read(file, "names.tsv")
+                    for one, text, scope, axis in read_rows(file, "names.tsv")
                 ],
-                parents=[(one, parent) for one, parent in _read(file, "parents.tsv")],
-                types=[(one, kind) for one, kind in _read(file, "types.tsv")],
+                parents=[(one, parent) for one, parent in read_rows(file, "parents.tsv")],
+                types=[(one, kind) for one, kind in read_rows(file, "types.tsv")],
                 iri_prefix=json.loads(file.read("about.json"))["iri_prefix"],
                 table=table,
             )
@@ -58,11 +57,23 @@ def read(path: Path, *, name: str, version: str, digest: str, table: AxisTable) 
 
 def mappings(path: Path) -> Iterator[Mapping]:
     with zipfile.ZipFile(path) as file:
-        for identifier, predicate, target in _read(file, "mappings.tsv"):
+        for identifier, predicate, target in read_rows(file, "mappings.tsv"):
             yield Mapping(identifier, predicate, target)
 
 
-def _rows(file: zipfile.ZipFile, name: str, rows: Iterable[Sequence[str]]) -> None:
+def iri_prefix(path: Path) -> dict[str, str]:
+    """IRIs by prefix, "GO:" to "http://purl.obolibrary.org/obo/GO_"."""
+    with zipfile.ZipFile(path) as file:
+        found: dict[str, str] = json.loads(file.read("about.json"))["iri_prefix"]
+        return found
+
+
+def write_about(file: zipfile.ZipFile, about: dict[str, dict[str, str]]) -> None:
+    file.writestr(zipfile.ZipInfo("about.json", _DATE), json.dumps(about, sort_keys=True))
+
+
+def write_rows(file: zipfile.ZipFile, name: str, rows: Iterable[Sequence[str]]) -> None:
+    """The same rows make the same bytes; a tab in a cell becomes a space."""
     info = zipfile.ZipInfo(name, _DATE)
     info.compress_type = zipfile.ZIP_DEFLATED
     with file.open(info, "w", force_zip64=True) as out, io.TextIOWrapper(out, "utf-8", newline="\n") as text:
@@ -70,7 +81,7 @@ def _rows(file: zipfile.ZipFile, name: str, rows: Iterable[Sequence[str]]) -> No
             text.write("\t".join(cell.replace("\t", " ") for cell in row) + "\n")
 
 
-def _read(file: zipfile.ZipFile, name: str) -> Iterator[list[str]]:
+def read_rows(file: zipfile.ZipFile, name: str) -> Iterator[list[str]]:
     with file.open(name) as raw, io.TextIOWrapper(raw, "utf-8", newline="\n") as text:
         for line in text:
             yield line.removesuffix("\n").split("\t")

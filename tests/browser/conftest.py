@@ -181,9 +181,16 @@ async def visit(browser: Browser, url: str, name: str | None = None, *, dark: bo
         await context.close()
 
 
+async def shot(page: Page, name: str) -> None:
+    """For whoever works on these pages: a picture in the folder MITAGGER_TEST_SHOTS."""
+    if folder := os.environ.get("MITAGGER_TEST_SHOTS"):
+        await page.wait_for_timeout(300)
+        await page.screenshot(path=f"{folder}/{name}.png")
+
+
 async def assignment(installation: Installation, index: int) -> m.Assignment:
     """As the server has it now."""
     return await installation.admin.assignment(installation.assignments[index])
 
 
-__all__ = ["ANNOTATOR", "HOSTILE", "LEGENDS", "LIN", "REVIEWER", "Installation", "Visit", "assignment", "visit"]
+__all__ = ["ANNOTATOR", "HOSTILE", "LEGENDS", "LIN", "REVIEWER", "Installation", "Visit", "assignment", "shot", "visit"]

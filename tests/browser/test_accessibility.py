@@ -34,7 +34,8 @@ async def test_no_page_has_a_serious_barrier(installation: Installation, chromiu
         await stranger.page.get_by_label("Name").wait_for()
         barriers["sign in"] = await findings(stranger.page)
     async with visit(chromium, installation.url, LIN, dark=dark) as ada:
-        for path in ("/work", f"/figure/{installation.assignments[5]}", "/find?q=lung", "/vocabularies"):
+        tagging = f"/figure/{installation.assignments[5]}"
+        for path in ("/work", tagging, "/find?q=lung", "/vocabularies", "/account", "/nonsense"):
             await ada.open(path)
             await ada.page.wait_for_load_state("networkidle")
             barriers[path] = await findings(ada.page)
@@ -42,7 +43,20 @@ async def test_no_page_has_a_serious_barrier(installation: Installation, chromiu
         barriers["keys"] = await findings(ada.page)
     async with visit(chromium, installation.url, dark=dark) as administrator:
         await administrator.context.set_extra_http_headers({"Authorization": f"Bearer {installation.key}"})
-        for path in ("/collection", "/import", "/quarantine", "/vocabularies", "/export", "/people", "/system"):
+        for path in (
+            "/collection",
+            "/import",
+            "/quarantine",
+            "/vocabularies",
+            "/export",
+            "/people",
+            "/progress",
+            "/project",
+            "/projects",
+            "/adjudication",
+            "/system",
+            "/audit",
+        ):
             await administrator.open(path)
             await administrator.page.wait_for_load_state("networkidle")
             barriers[path] = await findings(administrator.page)

@@ -124,6 +124,17 @@ async def test_a_missing_document_is_not_found(store: Store) -> None:
         await store.specimens.get("nothing")
 
 
+async def test_a_document_that_is_known_is_not_read_again(store: Store) -> None:
+    assert await store.specimens.unless("a", 0) is None
+    first = await store.specimens.insert(Specimen(id="a"))
+    assert await store.specimens.unless("a", 0) == first
+    assert await store.specimens.unless("a", first.version) is None
+    second = await store.specimens.update("a", lambda one: (one.changed(words={"k": "new"}), []))
+    assert await store.specimens.unless("a", first.version) == second
+    await store.specimens.erase("a")
+    assert await store.specimens.unless("a", first.version) is None
+
+
 async def test_get_many_keeps_the_order_and_leaves_out_what_is_missing(store: Store) -> None:
     await store.specimens.insert_many([Specimen(id=name) for name in "abc"])
     assert [s.id for s in await store.specimens.get_many(["c", "zzz", "a"])] == ["c", "a"]
@@ -205,6 +216,30 @@ async def test_concurrent_first_updates_lose_nothing(store: Store) -> None:
     await asyncio.gather(*(store.specimens.update("a", add, initial=Specimen(id="a", revision=0)) for _ in range(20)))
     assert (await store.specimens.get("a")).revision == 20
     assert len(await store.events()) == 20
+
+
+async def test_who_has_just_read_a_document_need_not_read_it_again_and_loses_nothing(store: Store) -> None:
+    read = await store.specimens.insert(Specimen(id="a", revision=0))
+    got: list[Specimen] = []
+
+    def add(specimen: Specimen) -> tuple[Specimen, list[ImageDeleted]]:
+        got.append(specimen)
+        return specimen.changed(revision=specimen.revision + 1), [fact("a", specimen.version + 1)]
+
+    second = await store.specimens.update("a", add, known=read)
+    assert got == [read]
+    assert got[0] is read
+    # What was read is not what is there any more.
+    third = await store.specimens.update("a", add, known=read)
+    assert (got[-1], third.revision) == (second, 2)
+    await asyncio.gather(*(store.specimens.update("a", add, known=third) for _ in range(20)))
+    assert (await store.specimens.get("a")).revision == 22
+    assert len(await store.events()) == 22
+    with pytest.raises(Conflict):
+        await store.specimens.update("a", add, known=third, version=third.version)
+    await store.specimens.erase("a")
+    with pytest.raises(Erased):
+        await store.specimens.update("a", add, known=third)
 
 
 async def test_of_many_who_saw_one_version_one_writes(store: Store) -> None:

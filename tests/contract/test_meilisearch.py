@@ -10,7 +10,7 @@ import shared.meilisearch
 from shared.errors import Invalid, Unavailable
 from shared.meilisearch import Address, Server, connected
 from shared.search.meilisearch import MeilisearchSearch, opened
-from shared.search.port import FigureEntry, Query, TagEntry
+from shared.search.port import EVERYBODY, FigureEntry, Query, TagEntry
 from tests.support.servers import meilisearch as servers
 from tests.support.servers.meilisearch import Place
 
@@ -142,7 +142,7 @@ async def test_a_writer_that_saw_the_new_index_just_before_its_end_writes_to_the
     monkeypatch.undo()
     await index.begin()  # what the late writer made again is in nobody's way
     await index.switch()
-    assert (await index.search(Query(provisional=True))).total == 0
+    assert (await index.search(Query(provisional=EVERYBODY))).total == 0
 
 
 @pytest.mark.servers

@@ -111,7 +111,8 @@ async def test_what_looks_like_an_operator_is_a_value(plates: Collection[Plate])
         await plates.count({"$where": "sleep(1000)"})
 
 
-async def test_a_server_that_is_gone_is_unavailable_never_empty() -> None:
+async def test_a_server_that_is_gone_is_unavailable_never_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.mongo.CONNECT_MILLISECONDS", 500)
     listening = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     async with listening, connected(f"mongodb://127.0.0.1:{port}") as there:

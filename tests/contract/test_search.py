@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Conflict, Invalid
 from shared.search.fts5 import Fts5Search
-from shared.search.port import FACET_LABELS, FigureEntry, Query, Search, TagEntry, words_of
+from shared.search.port import EVERYBODY, FACET_LABELS, FigureEntry, Query, Search, TagEntry, words_of
 from shared.sqlite import Database
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -117,6 +117,20 @@ async def test_pages_cover_all_hits_once(index: Search) -> None:
     assert [hit.entry.id for page in pages for hit in page.hits] == [f"f{n:02}" for n in range(25)]
 
 
+@pytest.mark.parametrize("words", ["", "retina"])
+async def test_pages_of_the_newest_go_on_from_the_last_one_whatever_matches_best(index: Search, words: str) -> None:
+    best = "f12"
+    await index.put([entry(f"f{n:02}", legend="retina " * (5 if f"f{n:02}" == best else 1)) for n in range(25)])
+    seen, totals = list[str](), []
+    for _ in range(3):
+        page = await index.search(Query(words, newest=True, facets=False, until=seen[-1] if seen else "", limit=10))
+        assert page.facets == {}
+        totals.append(page.total)
+        seen += [hit.entry.id for hit in page.hits]
+    assert seen == [f"f{n:02}" for n in reversed(range(25))]
+    assert totals == [25, 15, 5]
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
@@ -135,6 +149,10 @@ async def test_pages_cover_all_hits_once(index: Search) -> None:
         ({"axis": ["disease"], "collection": ["Ward 3"]}, ["b"]),
         ({"axis": ["imaging"]}, []),
         ({"axis": []}, []),
+        ({"article": ["a2"]}, ["b"]),
+        ({"person": ["ada"]}, ["a", "b"]),
+        ({"person": ["grace"], "article": ["a1"]}, ["a"]),
+        ({"person": ["ad"]}, []),
         ({"tag": ["'; DROP TABLE search_figures; --"]}, []),
     ],
 )
@@ -142,13 +160,21 @@ async def test_pages_cover_all_hits_once(index: Search) -> None:
 async def test_filters_are_exact(index: Search, words: str, filters: Any, expected: list[str]) -> None:
     await index.put(
         [
-            entry("a", doi="10.5555/abc", legend="legend", tags=(HIPPOCAMPUS, GLIOMA)),
-            entry("b", collection="Ward 3", legend="legend", tags=(GLIOMA, FREE)),
+            entry("a", doi="10.5555/abc", legend="legend", tags=(HIPPOCAMPUS, GLIOMA), people=("ada", "grace")),
+            entry("b", collection="Ward 3", article="a2", legend="legend", tags=(GLIOMA, FREE), people=("ada",)),
             entry("c", status="new", legend="legend"),
             entry("d", project="other", legend="legend"),
         ]
     )
     assert sorted(await ids(index, words, filters=filters)) == expected
+
+
+@pytest.mark.parametrize("words", ["", "legend"])
+async def test_ids_which_begin_with_their_time_can_be_bounded(index: Search, words: str) -> None:
+    await index.put([entry(f"01{n:010x}", legend="legend") for n in range(4)])
+    assert await ids(index, words, since=f"01{1:010x}", until=f"01{3:010x}") == [f"01{n:010x}" for n in (1, 2)]
+    assert await ids(index, words, since=f"01{3:010x}") == [f"01{3:010x}"]
+    assert await ids(index, words, until=f"01{1:010x}") == [f"01{0:010x}"]
 
 
 async def test_an_unknown_filter_is_refused(index: Search) -> None:
@@ -190,12 +216,36 @@ async def test_provisional_tags_are_seen_only_by_who_asks_for_them(index: Search
     ):
         hidden = await index.search(Query(**query))  # type: ignore[arg-type]
         assert (hidden.total, hidden.hits, hidden.facets) == (0, [], {})
-        shown = await index.search(Query(**query, provisional=True))  # type: ignore[arg-type]
+        shown = await index.search(Query(**query, provisional=EVERYBODY))  # type: ignore[arg-type]
         assert [hit.entry.provisional for hit in shown.hits] == [(GLIOMA,)]
         assert shown.facets == {"disease": {"glioma": 1}}
     results = await index.search(Query("retina"))
     assert results.facets == {}
     assert "glioma" not in repr(results)
+
+
+async def test_people_see_their_own_provisional_tags_and_nobody_elses(index: Search) -> None:
+    adas, bobs = GLIOMA.model_copy(update={"by": "p-ada"}), HIPPOCAMPUS.model_copy(update={"by": "p-bob"})
+    both = entry("a", legend="retina", status="provisional", tags=(FREE,), provisional=(adas, bobs))
+    await index.put([both, entry("b", legend="retina", tags=(GLIOMA,))])
+    seen = await index.search(Query("retina", provisional="p-ada"))
+    assert [(hit.entry.id, hit.entry.tags, hit.entry.provisional) for hit in sorted(seen.hits, key=str)] == [
+        ("a", (FREE,), (adas,)), ("b", (GLIOMA,), ()),
+    ]  # fmt: skip
+    assert seen.facets == {"disease": {"glioma": 2, "odd shadow": 1}}
+    assert sorted(await ids(index, "glioma", provisional="p-ada")) == ["a", "b"]
+    assert await ids(index, "glioma", provisional="p-bob") == ["b"]
+    assert await ids(index, "hippocampus", provisional="p-bob") == ["a"]
+    assert await ids(index, "hippocampus", provisional="p-ada") == []
+    assert await ids(index, filters={"tag": ["UBERON:0002421"]}, provisional="p-cleo") == []
+    assert (await index.search(Query("retina", provisional="p-cleo"))).total == 2
+    assert (await index.search(Query("retina", provisional=EVERYBODY))).total == 2
+    await index.put([both.model_copy(update={"version": 2, "provisional": (bobs,)})])
+    assert await ids(index, "glioma", provisional="p-ada") == ["b"]
+    assert await ids(index, "hippocampus", provisional="p-bob") == ["a"]
+    await index.remove(["a"])
+    assert await ids(index, provisional="p-bob") == ["b"]
+    assert await ids(index, provisional=EVERYBODY) == ["b"]
 
 
 async def test_the_snippet_is_plain_text_around_the_match(index: Search) -> None:
@@ -209,21 +259,30 @@ async def test_the_snippet_is_plain_text_around_the_match(index: Search) -> None
     assert len(hit.snippet) < 400
 
 
+@pytest.mark.parametrize("words", ["hippo", "UBERON:0002421"])
+async def test_the_snippet_of_a_match_in_the_tags_has_no_code_that_nobody_asked_for(index: Search, words: str) -> None:
+    await index.put([entry("a", legend="A section of the brain", tags=(GLIOMA, HIPPOCAMPUS), provisional=(FREE,))])
+    (hit,) = (await index.search(Query(words))).hits
+    assert "MONDO" not in hit.snippet
+    if words == "hippo":
+        assert hit.snippet in ("hippocampus", "A section of the brain")
+
+
 async def test_a_later_entry_replaces_an_earlier_one(index: Search) -> None:
     await index.put([entry("a", version=2, legend="retina", tags=(HIPPOCAMPUS,), provisional=(FREE,))])
     await index.put([entry("a", version=3, legend="kidney", tags=(GLIOMA,))])
     assert await ids(index, "retina") == []
     assert await ids(index, "hippocampus") == []
-    assert await ids(index, "odd shadow", provisional=True) == []
+    assert await ids(index, "odd shadow", provisional=EVERYBODY) == []
     assert await ids(index, "kidney") == ["a"]
-    assert (await index.search(Query(provisional=True))).facets == {"disease": {"glioma": 1}}
+    assert (await index.search(Query(provisional=EVERYBODY))).facets == {"disease": {"glioma": 1}}
 
 
 async def test_putting_twice_equals_once(index: Search) -> None:
     one = entry("a", legend="retina", tags=(HIPPOCAMPUS,), provisional=(HIPPOCAMPUS, GLIOMA))
     await index.put([one, one])
     await index.put([one])
-    results = await index.search(Query("retina", provisional=True))
+    results = await index.search(Query("retina", provisional=EVERYBODY))
     assert [hit.entry for hit in results.hits] == [one]
     assert results.facets == {"anatomy": {"hippocampus": 1}, "disease": {"glioma": 1}}
 
@@ -283,7 +342,7 @@ async def test_a_phrase_never_reaches_into_tags_that_nobody_approved(index: Sear
     shadow = TagEntry(axis="disease", label="odd shadow")
     await index.put([entry("a", legend="a shadow that is odd", provisional=(shadow,))])
     assert await ids(index, "odd-shadow that") == []
-    assert await ids(index, "odd-shadow that", provisional=True) == ["a"]
+    assert await ids(index, "odd-shadow that", provisional=EVERYBODY) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +361,7 @@ async def test_hostile_words_are_only_words(index: Search, words: str) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.text(max_size=60), tag=st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 async def test_no_text_makes_a_search_fail(index: Search, words: str, tag: str) -> None:
-    results = await index.search(Query(words, filters={"tag": [tag]}, provisional=True))
+    results = await index.search(Query(words, filters={"tag": [tag]}, provisional=EVERYBODY))
     assert results.total == 0
 
 

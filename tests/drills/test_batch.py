@@ -4,7 +4,7 @@ it is lost, nothing is left over.
 Whoever imports goes on by the id of the job, and in the end sends the folder once more, as one does whose file was
 blamed for a worker that somebody killed. Then figures and files equal those of an undisturbed import.
 
-`MITAGGER_DRILL_BATCH` says how many files (150; `make drills`: 10,000), `MITAGGER_DRILL_SEED` repeats the moments.
+`MITAGGER_DRILL_BATCH` says how many files (150; `make drills`: 10,000), `MITAGGER_DRILL_SEED` repeats the choices.
 """
 
 import asyncio
@@ -93,7 +93,10 @@ class Site:
             process = await self.command(*(["--resume", job] if job else [str(folder)]))
             talk = asyncio.create_task(process.communicate())
             while chance is not None and self.deaths < DEATHS and not talk.done():
-                await asyncio.wait([talk], timeout=chance.uniform(0.3, 1.5))
+                # By what is done, not by time: a fast machine would be through, a slow one hardly begun.
+                due = self.stored() + chance.randrange(max(2, FILES // DEATHS))
+                while not talk.done() and self.stored() < due:
+                    await asyncio.wait([talk], timeout=0.05)
                 if not talk.done():
                     self.deaths += await self.kill(chance.choice(["command", "server", "worker"]), process)
             out, err = await talk
@@ -101,6 +104,10 @@ class Site:
             if process.returncode in (0, 1):
                 return dict(json.loads(out))
             assert process.returncode == -signal.SIGKILL, err.decode()
+
+    def stored(self) -> int:
+        """How many files lie there: several of each picture."""
+        return sum(path.is_file() for path in self.blobs.rglob("*"))
 
     async def kill(self, victim: str, command: asyncio.subprocess.Process) -> int:
         """How many died."""

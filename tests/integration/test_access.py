@@ -6,7 +6,7 @@ row here fails.
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,17 +18,19 @@ import pytest_asyncio
 
 from mitagger.client import AsyncClient
 from mitagger.serve import MODELS
+from services.gateway.api import changes as following
 from services.gateway.identity import Identity
 from services.gateway.keys import Keys
 from services.gateway.model import Account, Key, Session
 from services.gateway.secret import fingerprint
-from shared.access import DEFAULT_PROJECT, RULES, Action, Caller, Relation, Role
+from shared.access import DEFAULT_PROJECT, RULES, Action, Caller, MemberRole, Relation, Role
 from shared.clock import new_id, now
 from tests.support.embedded import embedded
 from tests.support.system import KEY, composed
 
 DOCUMENT: Final = json.loads(Path("services/gateway/openapi.json").read_text(encoding="utf-8"))
 ABSENT: Final = "0" * 32
+OTHER: Final = "another"
 
 Object: TypeAlias = Literal["none", "assignment", "figure", "project"]
 
@@ -48,7 +50,8 @@ OPEN: Final = frozenset({
 })  # fmt: skip
 # Anybody who is signed in, whatever the roles: of oneself, or nobody's secret.
 SIGNED_IN: Final = frozenset({
-    "GET /api/v1/session", "DELETE /api/v1/session", "GET /api/v1/schemas/figures.xsd",
+    "GET /api/v1/session", "GET /api/v1/session/changes", "DELETE /api/v1/session", "GET /api/v1/schemas/figures.xsd",
+    "GET /api/v1/projects",
 })  # fmt: skip
 # People themselves, with a session: no key, whoever's.
 IN_PERSON: Final = frozenset({
@@ -56,6 +59,12 @@ IN_PERSON: Final = frozenset({
 })  # fmt: skip
 # They end the session that the other tests need; tests/unit/services/gateway/test_accounts.py does.
 ENDING: Final = frozenset({"DELETE /api/v1/session", "DELETE /api/v1/sessions", "PUT /api/v1/session/password"})
+# For whom may in one of their projects: what comes of it is of these alone, or of no project.
+SOMEWHERE: Final = frozenset({
+    "GET /api/v1/events", "GET /api/v1/events/stream", "POST /api/v1/uploads", "GET /api/v1/concepts",
+    "GET /api/v1/concepts/lineage", "GET /api/v1/concepts/{curie}/descendants",
+    "GET /api/v1/concepts/{curie}", "GET /api/v1/vocabularies", "GET /api/v1/mappings/targets",
+})  # fmt: skip
 # One's own keys, whatever the project.
 OWN_KEYS: Final = frozenset({"GET /api/v1/keys", "DELETE /api/v1/keys/{id}", "POST /api/v1/keys/personal"})
 
@@ -75,6 +84,10 @@ ROWS: Final[dict[str, Row]] = {
     "GET /api/v1/figures/{id}": Row("figure.read"),
     "PATCH /api/v1/figures/{id}": Row("figure.write"),
     "DELETE /api/v1/figures/{id}": Row("figure.erase"),
+    "POST /api/v1/erasures": Row("figure.erase"),
+    "GET /api/v1/erasures": Row("figure.erase"),
+    "GET /api/v1/erasures/{id}": Row("figure.erase"),
+    "POST /api/v1/erasures/{id}/confirm": Row("figure.erase"),
     "GET /api/v1/figures/{id}/view": Row("figure.read"),
     "GET /api/v1/figures/{id}/render": Row("figure.read"),
     "GET /api/v1/figures/{id}/recommendations": Row("figure.read", "figure"),
@@ -96,15 +109,35 @@ ROWS: Final[dict[str, Row]] = {
     "POST /api/v1/assignments": Row("assignment.create"),
     "GET /api/v1/assignments": Row("assignment.read", "assignment"),
     "POST /api/v1/assignments/plan": Row("assignment.create"),
+    "POST /api/v1/assignments/plan/job": Row("assignment.create"),
+    "GET /api/v1/assignments/plan/job": Row("project.write"),
+    "DELETE /api/v1/assignments/plan/job": Row("project.write"),
+    "POST /api/v1/assignments/move": Row("assignment.create"),
     "POST /api/v1/assignments/pool": Row("assignment.create"),
     "POST /api/v1/assignments/next": Row("decision.write"),
+    "POST /api/v1/projects": Row("project.create"),
     "GET /api/v1/projects/{id}": Row("project.read", "project"),
-    "PUT /api/v1/projects/{id}": Row("project.write", "project"),
+    "PATCH /api/v1/projects/{id}": Row("project.write", "project"),
+    "GET /api/v1/projects/{id}/members": Row("member.read", "project"),
+    "PUT /api/v1/projects/{id}/members": Row("member.write", "project"),
+    "DELETE /api/v1/projects/{id}/members/{person_id}": Row("member.write", "project"),
+    "GET /api/v1/projects/{id}/bioportal": Row("project.read", "project"),
+    "PUT /api/v1/projects/{id}/bioportal": Row("project.write", "project"),
+    "GET /api/v1/projects/{id}/rules": Row("project.read", "project"),
+    "PUT /api/v1/projects/{id}/rules": Row("project.write", "project"),
+    "GET /api/v1/projects/{id}/measures": Row("measures.read", "project"),
+    "GET /api/v1/measures/rebuild": Row("system.read"),
+    "POST /api/v1/measures/rebuild": Row("system.write"),
     "GET /api/v1/projects/{id}/guidelines": Row("project.read", "project"),
     "PUT /api/v1/projects/{id}/guidelines": Row("project.write", "project"),
     "GET /api/v1/assignments/{id}": Row("assignment.read", "assignment"),
     "GET /api/v1/assignments/{id}/history": Row("assignment.read", "assignment"),
+    "GET /api/v1/assignments/{id}/as-it-stood": Row("assignment.read", "assignment"),
+    "POST /api/v1/assignments/{id}/revert": Row("decision.write", "assignment"),
+    "POST /api/v1/assignments/{id}/review/decisions": Row("review.write", "assignment"),
     "POST /api/v1/assignments/{id}/decisions": Row("decision.write", "assignment"),
+    "POST /api/v1/assignments/{id}/open": Row("decision.write", "assignment"),
+    "POST /api/v1/assignments/{id}/recommendations/refresh": Row("decision.write", "assignment"),
     "POST /api/v1/assignments/{id}/submit": Row("decision.write", "assignment"),
     "POST /api/v1/assignments/{id}/review": Row("review.write", "assignment"),
     "POST /api/v1/assignments/{id}/review/begin": Row("review.write", "assignment"),
@@ -118,8 +151,24 @@ ROWS: Final[dict[str, Row]] = {
     "POST /api/v1/assignments/{id}/release": Row("assignment.create", "assignment"),
     "POST /api/v1/assignments/{id}/comments": Row("comment.write", "assignment"),
     "GET /api/v1/assignments/{id}/comments": Row("assignment.read", "assignment"),
+    "GET /api/v1/adjudications": Row("adjudication.write"),
+    "GET /api/v1/figures/{id}/adjudication": Row("adjudication.write"),
+    "POST /api/v1/figures/{id}/adjudication": Row("adjudication.write"),
+    "POST /api/v1/figures/{id}/adjudication/choices": Row("adjudication.write"),
+    "GET /api/v1/concepts/lineage": Row("vocabulary.read"),
+    "GET /api/v1/assignments/{id}/feedback": Row("assignment.read", "assignment"),
+    "GET /api/v1/gold": Row("quality.read"),
+    "GET /api/v1/figures/{id}/gold": Row("quality.read", "figure"),
+    "PUT /api/v1/figures/{id}/gold": Row("quality.write", "figure"),
+    "DELETE /api/v1/figures/{id}/gold": Row("quality.write", "figure"),
+    "GET /api/v1/projects/{id}/standards": Row("quality.read", "project"),
+    "PUT /api/v1/projects/{id}/standards": Row("quality.write", "project"),
+    "GET /api/v1/projects/{id}/newcomers": Row("quality.read", "project"),
+    "PUT /api/v1/projects/{id}/newcomers/{person}": Row("quality.write", "project"),
+    "GET /api/v1/projects/{id}/scores/{person}": Row("quality.read", "project"),
     "GET /api/v1/concepts": Row("vocabulary.read"),
     "GET /api/v1/concepts/{curie}": Row("vocabulary.read"),
+    "GET /api/v1/concepts/{curie}/descendants": Row("vocabulary.read"),
     "GET /api/v1/vocabularies": Row("vocabulary.read"),
     "GET /api/v1/vocabularies/axes": Row("vocabulary.write"),
     "PUT /api/v1/vocabularies/axes": Row("vocabulary.write"),
@@ -134,13 +183,29 @@ ROWS: Final[dict[str, Row]] = {
     "GET /api/v1/vocabularies/versions/{id}": Row("vocabulary.write"),
     "DELETE /api/v1/vocabularies/versions/{id}": Row("vocabulary.write"),
     "GET /api/v1/vocabularies/versions/{id}/difference": Row("vocabulary.write"),
+    "POST /api/v1/mappings/versions": Row("vocabulary.write"),
+    "GET /api/v1/mappings/versions": Row("vocabulary.write"),
+    "GET /api/v1/mappings/versions/{id}": Row("vocabulary.write"),
+    "DELETE /api/v1/mappings/versions/{id}": Row("vocabulary.write"),
+    "POST /api/v1/mappings/sets": Row("vocabulary.write"),
+    "GET /api/v1/mappings/sets": Row("vocabulary.write"),
+    "GET /api/v1/mappings/sets/{id}": Row("vocabulary.write"),
+    "POST /api/v1/mappings/rollback": Row("vocabulary.write"),
+    "GET /api/v1/mappings/targets": Row("export.run"),
+    "GET /api/v1/mappings/remap": Row("vocabulary.write"),
     "GET /api/v1/learned": Row("vocabulary.write"),
     "POST /api/v1/learned/{id}/disable": Row("vocabulary.write"),
     "POST /api/v1/learned/{id}/enable": Row("vocabulary.write"),
+    "POST /api/v1/learned/{id}/widen": Row("vocabulary.write"),
+    "POST /api/v1/learned/{id}/narrow": Row("vocabulary.write"),
+    "GET /api/v1/learned/scores": Row("vocabulary.write"),
+    "POST /api/v1/learned/scores/{project}/disable": Row("vocabulary.write"),
+    "POST /api/v1/learned/scores/{project}/enable": Row("vocabulary.write"),
     "GET /api/v1/search": Row("search.read"),
     "GET /api/v1/search/rebuild": Row("system.read"),
     "POST /api/v1/search/rebuild": Row("system.write"),
     "POST /api/v1/exports": Row("export.run"),
+    "GET /api/v1/exports": Row("export.run"),
     "GET /api/v1/exports/{id}": Row("export.run"),
     "GET /api/v1/events": Row("event.read"),
     "GET /api/v1/events/stream": Row("event.read"),
@@ -171,6 +236,7 @@ class House:
     strangers: dict[str, dict[str, str]]
     assignment: str
     figure: str
+    elsewhere: dict[str, str]  # what there is in the other project, by the parts of addresses that name it
 
 
 def endpoints() -> list[str]:
@@ -193,6 +259,14 @@ def request_of(endpoint: str) -> dict[str, Any]:
         examples += [example for schema in schemas for example in schema.get("examples", [])]
         return {**request, "json": examples[0] if examples else {}}
     return request
+
+
+@pytest.fixture(scope="module", autouse=True)
+def streams_end() -> Iterator[None]:
+    """Who follows changes of one's own is let in, and hears of none here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "STREAM_SECONDS", 0.0)
+        yield
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -219,8 +293,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 
         ada, lin = await person("ada", ("annotator",)), await person("lin", ("annotator",))
         grace, joan = await person("grace", ("reviewer",)), await person("joan", ("reviewer",))
-        everything = tuple(role for role in get_args(Role) if role != "service")
-        outsider = await person("outsider", everything, "another project")
+        everything = get_args(MemberRole)
+        outsider = await person("outsider", everything, OTHER)
         root = await person("root", ("administrator",))
         keys, stored = Keys(engine.documents), engine.documents.collection(Key)
         service, text = await keys.create("system", ["service"])
@@ -229,6 +303,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
             "another annotator": await asker(lin),
             "reviewer of it": await asker(grace, "review"),
             "another reviewer": await asker(joan),
+            "manager": await asker(await person("mia", ("manager",))),
+            "observer": await asker(await person("olga", ("observer",))),
             "everything in another project": await asker(outsider),
             "administrator": await asker(root),
             "service": Asker(service.caller, {"Authorization": f"Bearer {text}"}, in_person=False),
@@ -250,25 +326,42 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
             "expired key": {"Authorization": f"Bearer {late_text}"},
             "expired session": {"Cookie": f"mitagger_session={expired}"},
         }
+        far, farther = await person("far", ("annotator",), OTHER), await person("farther", ("reviewer",), OTHER)
         async with AsyncClient("http://house", key=KEY, transport=httpx.ASGITransport(app)) as admin:
+            await admin.create_project("Another project", id=OTHER)
             figure = (await admin.create_figure(None, collection="Atlas", legend="Fibrosis.")).id
             await engine.bus.settled(timeout=30)
             await admin.assign(figures=[figure], annotator=ada.id, reviewer=grace.id)
             (assignment,) = [one.id async for one in admin.assignments()]
+        async with AsyncClient("http://house", key=KEY, project=OTHER, transport=httpx.ASGITransport(app)) as admin:
+            other = (await admin.create_figure(None, collection="Atlas", legend="Femur.")).id
+            job = await admin.start_import("job")
+            await engine.bus.settled(timeout=30)
+            await admin.assign(figures=[other], annotator=far.id, reviewer=farther.id)
+            (theirs,) = [one.id async for one in admin.assignments()]
+            elsewhere = {
+                "figures": other, "quarantine": other, "assignments": theirs, "imports": job.id, "projects": OTHER
+            }  # fmt: skip
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://house") as door:
-            yield House(door, people, strangers, assignment, figure)
+            yield House(door, people, strangers, assignment, figure, elsewhere)
         await engine.bus.stop()
         for one in reversed(services):
             await one.stop()
 
 
-async def status(house: House, endpoint: str, headers: dict[str, str]) -> int:
+async def status(house: House, endpoint: str, headers: dict[str, str], *, elsewhere: bool = False) -> int:
     method, path = endpoint.split(" ")
+    if elsewhere:
+        path = path.replace("{id}", house.elsewhere.get(path.split("/")[3], ""))
     of = ROWS[endpoint].of if endpoint in ROWS else "none"
     named = {"assignment": house.assignment, "figure": house.figure, "project": DEFAULT_PROJECT, "none": ABSENT}[of]
-    path = path.replace("{id}", named).replace("{curie}", "GO:0")
+    for name, value in (("id", named), ("curie", "GO:0"), ("person", ABSENT), ("person_id", ABSENT)):
+        path = path.replace(f"{{{name}}}", value)
+    path = path.replace("{project}", DEFAULT_PROJECT)
     request = request_of(endpoint)
+    if elsewhere:
+        request["params"] = {**request.get("params", {}), "project": OTHER}
     # A stream has no end here; a cursor that is none is refused after the question who asks.
     extra = {"Last-Event-ID": "no cursor"} if endpoint.endswith("/stream") else {}
     house.door.cookies.clear()
@@ -288,8 +381,10 @@ def expected(endpoint: str, asker: Asker) -> bool:
         granted = {one for project in asker.caller.roles for one in asker.caller.relations("key.write", project)}
         return bool(granted)
     row = ROWS[endpoint]
+    if endpoint in SOMEWHERE:
+        return any(asker.caller.may(row.action, project=project) for project in asker.caller.roles)
     # Everybody's own list, empty or not, and what is next on it.
-    if endpoint in ("GET /api/v1/assignments", "POST /api/v1/assignments/next"):
+    if endpoint in ("GET /api/v1/assignments", "POST /api/v1/assignments/next", "GET /api/v1/projects/{id}/measures"):
         return bool(asker.caller.relations(row.action))
     return asker.caller.may(row.action, asker.relations if row.of != "none" else frozenset())
 
@@ -321,5 +416,26 @@ async def test_endpoint_lets_in_whom_the_rules_let_in_and_nobody_else(house: Hou
             assert found not in (401, 403, 500), name
         else:
             # What somebody may not know of may also seem not to be there.
-            hidden = endpoint in ROWS and ROWS[endpoint].of != "none"
+            hidden = endpoint in ROWS and (ROWS[endpoint].of != "none" or "{id}" in endpoint)
             assert found in ((403, 404) if hidden else (403,)), name
+
+
+def of_a_project(endpoint: str) -> bool:
+    """Whether a request can name a project, or something in one."""
+    method, path = endpoint.split(" ")
+    parameters = DOCUMENT["paths"][path][method.lower()].get("parameters", [])
+    kind = path.split("/")[3]
+    by_id = "{id}" in path and kind in ("figures", "quarantine", "assignments", "imports", "projects")
+    return by_id or ("{id}" not in path and any(one["name"] == "project" for one in parameters))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("endpoint", [one for one in endpoints() if of_a_project(one)])
+async def test_what_is_in_another_project_is_for_nobody_without_a_role_there(house: House, endpoint: str) -> None:
+    for name, asker in house.people.items():
+        if not asker.caller.roles_in(OTHER):
+            assert await status(house, endpoint, asker.headers, elsewhere=True) in (403, 404), name
+    there = house.people["everything in another project"]
+    if endpoint.startswith("GET ") and there.caller.may(ROWS[endpoint].action, project=OTHER):
+        found = await status(house, endpoint, there.headers, elsewhere=True)
+        assert found not in (401, 403, 500)

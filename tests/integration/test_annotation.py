@@ -13,10 +13,12 @@ import httpx
 import pytest
 
 from services.annotation.consumers import Projections
+from services.annotation.filing import RECENT
+from services.annotation.giving import ASSIGNED_AT_ONCE, Giving
 from services.annotation.model import MODELS, Assignment, Figure, HistoryEntry, Recommendations, Review
 from services.annotation.service import AnnotationService, build
 from services.annotation.tagging import Add
-from services.annotation.workbench import ASSIGNED_AT_ONCE, RECENT, Workbench
+from services.annotation.workbench import Workbench
 from shared.access import DEFAULT_PROJECT, Caller, Role
 from shared.engine import Engine
 from shared.errors import Erased, Unavailable
@@ -147,6 +149,7 @@ async def running(folder: Path) -> AsyncIterator[World]:
         transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://annotation") as client:
             yield World(engine, service, client)
+        await service.stop()
 
 
 @pytest.fixture
@@ -183,6 +186,8 @@ async def test_a_figure_is_tagged_returned_changed_and_approved(world: World) ->
         "comment": "",
         "reviewer": "grace",
         "decided_at": "",
+        "rule": None,
+        "reasons": [],
     }
 
     first, last = [event for event in await world.sent(ReviewDone) if isinstance(event, ReviewDone)]
@@ -233,7 +238,8 @@ async def test_two_annotators_of_a_figure_give_it_the_union_of_their_approved_ta
         await world.send(caller, "POST", f"/api/v1/assignments/{id}/submit", {})
         await world.review(id, "approved")
     done = [event for event in await world.sent(ReviewDone) if isinstance(event, ReviewDone)]
-    assert [event.revision for event in done] == [1, 2]
+    # The second says that nobody is awaited any more from whom the tags were kept.
+    assert [(event.revision, event.blind) for event in done] == [(1, True), (2, False), (3, False)]
     assert [(tag.key, tag.annotator) for tag in done[-1].tags] == [
         (RETINA, "ada"),
         ("UBERON:0000970|present", "ada"),
@@ -557,7 +563,7 @@ async def test_a_verdict_broken_off_before_its_review_is_completed(world: World,
     await world.decided(id, ACCEPT)
     await world.submit(id)
     dying = Workbench(world.engine.documents)
-    dying._reviews = _Before(dying._reviews, "update", _death)
+    dying._writing._reviews = _Before(dying._writing._reviews, "update", _death)
     with pytest.raises(Unavailable):
         await dying.review(GRACE, id, "returned", "The eye.")
     assert await world.sent(ReviewDone) == []
@@ -595,8 +601,7 @@ async def test_history_broken_off_between_filing_and_the_write_is_whole(world: W
     for number in range(RECENT - 1):
         await world.decided(id, {"kind": "add", "axis": "imaging", "text": f"method {number}"})
     dying = Workbench(world.engine.documents)
-    assignments = dying._assignments
-    dying._assignments = _Before(assignments, "update", _death)
+    dying._writing._assignments = _Before(dying._writing._assignments, "update", _death)
     command = {"kind": "add", "axis": "imaging", "text": "the last"}
     with pytest.raises(Unavailable):
         await dying.decide(ADA, id, Add.model_validate(command))
@@ -613,7 +618,8 @@ async def test_a_write_that_meets_an_erasure_leaves_no_history_behind(world: Wor
         await world.decided(id, {"kind": "add", "axis": "imaging", "text": f"method {number}"})
     meeting = Workbench(world.engine.documents)
     erase = Projections(world.engine.documents).deleted
-    meeting._history = _Before(meeting._history, "insert_many", lambda: erase([deleted()]))
+    filing = meeting._writing._filing
+    filing._history = _Before(filing._history, "insert_many", lambda: erase([deleted()]))
     with pytest.raises(Erased):
         await meeting.decide(ADA, id, Add(kind="add", axis="imaging", text="the last"))
     assert await world.engine.documents.collection(HistoryEntry).count() == 0
@@ -621,10 +627,10 @@ async def test_a_write_that_meets_an_erasure_leaves_no_history_behind(world: Wor
 
 async def test_an_assignment_made_while_its_figure_is_erased_is_erased_too(world: World) -> None:
     await world.told(uploaded())
-    meeting = Workbench(world.engine.documents)
+    meeting = Giving(world.engine.documents)
     erase = Projections(world.engine.documents).deleted
     meeting._assignments = _Before(meeting._assignments, "insert_many", lambda: erase([deleted()]))
-    done = await meeting.assign_figures(ADMINISTRATOR, ["f1"], "ada", "grace")
+    done = await meeting.assign_figures(ADMINISTRATOR, "default", ["f1"], "ada", "grace")
     assert done.created == []
     assert await world.engine.documents.collection(Assignment).count() == 0
 

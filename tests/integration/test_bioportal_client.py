@@ -1,7 +1,7 @@
 """The client of BioPortal asks our own server, which misbehaves when it is told to: real sockets, nothing mocked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from services.recommender.answering import outcomes
 from services.recommender.bioportal import BioPortal, BioPortalAnnotator
 from services.recommender.breaker import FAILURES
 from services.recommender.choosing import chosen
+from services.recommender.consents import Consents
 from services.recommender.metadata import TechnicalTags
 from services.recommender.model import MODELS
+from shared.access import Caller
 from shared.clock import now
 from shared.engine import Engine
 from shared.errors import Invalid, TooLarge, Unavailable
 from shared.events.recommendation import RecommendationsReady
+from shared.http import Hop
 from shared.readiness import Readiness
 from shared.settings import Settings
 from shared.vocabulary.artefact import Vocabularies
@@ -30,16 +33,23 @@ from tests.support.builders import analysis, image_deleted, image_uploaded, lege
 from tests.support.embedded import embedded
 from tests.support.faults import Fault, Faulty, faulty
 from tests.support.people import until
-from tests.support.portal import portal_serving
+from tests.support.portal import portal_beside
 from tests.support.system import KEY
 from tests.support.vocabularies import Given, vocabularies
 
 OURS = vocabularies(CL=[("CL:1", "neuron", "LABEL")], UBERON=[("UBERON:2", "femur", "LABEL", "anatomy")])
 
 
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One for all, which only ask; what misbehaves stands before it, for each test anew."""
+    with portal_beside(tmp_path_factory.mktemp("portal")) as url:
+        yield url
+
+
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Faulty]:
-    async with portal_serving(tmp_path / "portal") as url, faulty(url) as made:
+async def server(url: str) -> AsyncIterator[Faulty]:
+    async with faulty(url) as made:
         yield made
 
 
@@ -47,6 +57,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Faulty]:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long between attempts in a test."""
     monkeypatch.setattr("shared.bus.retry.BASE_SECONDS", 0.001)
+    monkeypatch.setattr(recommender, "POLL_SECONDS", 0.02)
 
 
 async def at_once() -> None:
@@ -210,6 +221,15 @@ def test_an_odd_class_does_not_spoil_an_answer() -> None:
 
 @asynccontextmanager
 async def recommending(folder: Path, server: Faulty, **fields: Any) -> AsyncIterator[Engine]:
+    async with both(folder, server, **fields) as (engine, _):
+        yield engine
+
+
+@asynccontextmanager
+async def both(
+    folder: Path, server: Faulty, *, legends: bool = True, reports: bool = False, **fields: Any
+) -> AsyncIterator[tuple[Engine, recommender.Recommender]]:
+    """`legends`, `reports`: what the default project allows to be sent."""
     settings = Settings(
         **{
             "data": folder / "data",
@@ -222,17 +242,15 @@ async def recommending(folder: Path, server: Faulty, **fields: Any) -> AsyncIter
         }
     )
     async with embedded(folder, MODELS) as engine:
-        choice = chosen(settings, engine)
-        services = [
-            nlp.build(engine),
-            recommender.build(engine, library=Given(OURS), over=choice.over, stop=choice.stop),
-        ]
+        await Consents(engine.documents).say("default", legends=legends, reports=reports, by="root", at=now())
+        taught = recommender.build(engine, library=Given(OURS), choice=chosen(settings, engine))
+        services = [nlp.build(engine), taught]
         for service in services:
             for subscription in service.subscriptions:
                 engine.bus.subscribe(subscription)
             await service.start()
         await engine.bus.start()
-        yield engine
+        yield engine, taught
         for service in services:
             await service.stop()
 
@@ -274,10 +292,63 @@ async def test_reports_stay_here_without_consent(server: Faulty, tmp_path: Path,
 
 
 async def test_reports_go_out_with_consent(server: Faulty, tmp_path: Path) -> None:
-    async with recommending(tmp_path, server, bioportal_reports=True) as engine:
+    async with recommending(tmp_path, server, reports=True) as engine:
         await engine.bus.publish([image_uploaded(legend="The femur and fibrosis.", legend_kind="report")])
         (event,) = await ready(engine)
     assert (server.seen, len(event.recommendations)) == (2, 2)
+
+
+async def test_nothing_leaves_a_project_that_nobody_allowed_it_for(server: Faulty, tmp_path: Path) -> None:
+    async with recommending(tmp_path, server, bioportal_alone=True) as engine:
+        await engine.bus.publish([image_uploaded(project="other", legend="The femur and fibrosis.")])
+        (event,) = await ready(engine)
+    assert (server.seen, whys(event)) == (0, {"femur": ""})
+    assert "bioportal" not in event.annotator
+
+
+async def test_an_administrator_allows_it_for_a_project_and_takes_it_back(server: Faulty, tmp_path: Path) -> None:
+    async with both(tmp_path, server, legends=False, bioportal_ontologies=("MONDO",)) as (engine, service):
+        hop = Hop("recommender", app=service.app)
+        token = engine.signer.token(Caller("root", {"default": frozenset({"administrator"})}), "recommender")
+
+        async def said(**body: bool) -> dict[str, Any]:
+            path = "/api/v1/projects/default/bioportal"
+            answer = await hop.request("PUT", path, token=token, json=body)
+            return dict(answer.json())
+
+        async def found(*labels: str) -> None:
+            async def so() -> bool:
+                newest = max(await ready(engine), key=lambda one: one.generation)
+                return sorted(one.label for one in newest.recommendations) == sorted(labels)
+
+            await until(so, what=f"recommendations {labels}", seconds=30)
+
+        await engine.bus.publish([image_uploaded(legend="The femur and fibrosis.")])
+        await found("femur")
+        assert server.seen == 0
+        allowed = await said(legends=True)
+        assert (allowed["legends"], allowed["legends_by"], allowed["reports"]) == (True, "root", False)
+        await found("femur", "fibrosis")
+        assert server.seen == 1
+        await said(legends=False)
+        await engine.bus.publish([image_uploaded(figure="f2", legend="Another femur and fibrosis.")])
+        await found("femur")
+        assert server.seen == 1
+        await hop.close()
+
+
+async def test_reports_need_legends_and_a_server_must_be_named(tmp_path: Path) -> None:
+    async with embedded(tmp_path, MODELS) as engine:
+        with pytest.raises(Invalid):
+            await Consents(engine.documents).say("default", legends=False, reports=True, by="root", at=now())
+        service = recommender.build(engine, library=Given(OURS))
+        hop = Hop("recommender", app=service.app)
+        token = engine.signer.token(Caller("root", {"default": frozenset({"administrator"})}), "recommender")
+        path = "/api/v1/projects/default/bioportal"
+        refused = await hop.request("PUT", path, token=token, json={"legends": True})
+        assert (refused.status_code, refused.json()["field"]) == (422, "legends")
+        assert (await hop.request("GET", path, token=token)).json()["server"] is None
+        await hop.close()
 
 
 async def test_events_wait_while_it_is_down_and_none_is_lost(server: Faulty, tmp_path: Path) -> None:

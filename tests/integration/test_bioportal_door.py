@@ -1,8 +1,7 @@
 """Clients of BioPortal point at our gateway: a public one from a registry, and what others send, over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -10,15 +9,16 @@ import pytest
 from ontoportal_client import OntoPortalClient
 
 from services.recommender.portal import MOST_TEXT
-from tests.support.portal import portal_serving
+from tests.support.portal import portal_beside
 from tests.support.system import KEY
 
 TEXT = "MRI of the Hippocampus and the femur; no western blot."
 
 
-@pytest.fixture
-async def url(tmp_path: Path) -> AsyncIterator[str]:
-    async with portal_serving(tmp_path) as url:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One for all, which only ask."""
+    with portal_beside(tmp_path_factory.mktemp("portal")) as url:
         yield url
 
 

@@ -16,6 +16,9 @@ from tests.support.images import png
 from tests.support.people import exported
 from tests.support.system import System, system
 
+# One loop for all: worker processes belong to a loop, and starting one takes longer than most tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 DAY = 24 * 3600
 
 

@@ -16,6 +16,7 @@ from mitagger.cli.app import app
 from mitagger.cli.outcome import REFUSED, SOME_FAILED
 from mitagger.client import AsyncClient, NotSignedIn
 from tests.support.images import png
+from tests.support.people import until
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -137,3 +138,33 @@ async def test_people_are_invited_kept_out_and_deleted_and_it_is_on_record(serve
     ]
     lines = (await mitagger(server, "audit", "export", "--format", "jsonl")).stdout.splitlines()
     assert {json.loads(line)["actor"] for line in lines} == {"command-line"}
+
+
+async def test_what_a_project_asks_is_set_piece_by_piece(server: Server) -> None:
+    assert (await mitagger(server, "gold", "standards", "--gold-share", "0.1")).exit_code == 0
+    shown = await mitagger(server, "gold", "standards", "--sample", "0.2", "--json")
+    asked = json.loads(shown.stdout)
+    assert (asked["gold_share"], asked["sampling"]["share"], asked["qualification"]) == (0.1, 0.2, None)
+    refused = await mitagger(server, "gold", "standards", "--qualify", "5:0.8")  # there is no gold figure
+    assert (refused.exit_code, "Mark more figures" in refused.stderr) == (REFUSED, True)
+    assert (await mitagger(server, "gold", "standards", "--qualify", "many")).exit_code == 2
+    assert "let in because" in (await mitagger(server, "gold", "newcomers")).stdout
+
+
+async def test_commands_work_in_the_project_that_is_named_and_in_no_other(server: Server, tmp_path: Path) -> None:
+    made = await mitagger(server, "project", "create", "Atlas of the eye", "--id", "eye")
+    assert made.exit_code == 0, made.stderr
+    came = await mitagger(server, "--project", "eye", "import", str(figures(tmp_path / "eye", "Eye")))
+    assert came.exit_code == 0, came.stderr
+
+    async def found() -> bool:
+        return "1 figure found" in (await mitagger(server, "--project", "eye", "search", "Tibia")).stderr
+
+    await until(found, what="the figures of the project")
+    assert "Figures of eye: 2 new" in (await mitagger(server, "--project", "eye", "status")).stdout
+    assert "Femur of Eye" not in (await mitagger(server, "search", "Femur", "--json")).stdout
+    assert (await mitagger(server, "--project", "eye", "keys", "create", "PACS of the eye")).exit_code == 0
+    keys = json.loads((await mitagger(server, "keys", "list", "--json")).stdout)
+    assert [one["projects"] for one in keys if one["name"] == "PACS of the eye"] == [["eye"]]
+    refused = await mitagger(server, "--project", "nowhere", "import", str(tmp_path / "eye"))
+    assert refused.exit_code == REFUSED

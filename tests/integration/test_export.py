@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from services.export.model import MODELS, ExportJob, FigureRecord
 from services.export.service import ExportService, build
 from shared.access import DEFAULT_PROJECT, Caller, Role
 from shared.blobs import Blob
+from shared.clock import first_id
 from shared.engine import Engine
 from shared.errors import Erased, NotFound
 from shared.events.envelope import Event
@@ -137,6 +139,37 @@ async def test_other_statuses_are_exported_on_request_with_provisional_tags(expo
     assert [(row["figure_id"], row["status"], row["curie"]) for row in rows(content)] == [
         ("f1", "provisional", "UBERON:0001954"), ("f2", "new", ""),
     ]  # fmt: skip
+
+
+async def test_exports_of_a_project_are_listed_the_newest_first(export: Running) -> None:
+    await export.tell(image_uploaded())
+    made = [(await export.export(format=format))[0]["id"] for format in ("csv", "xml", "csv")]
+    first = (await export.ask("manager", "GET", "/api/v1/exports", params={"limit": "2"})).json()
+    rest = (await export.ask("manager", "GET", "/api/v1/exports", params={"cursor": first["next"]})).json()
+    assert [one["id"] for one in first["items"] + rest["items"]] == made[::-1]
+    assert all(one["url"] for one in first["items"])
+    assert (await export.ask("administrator", "GET", "/api/v1/exports", params={"project": "atlas"})).json()[
+        "items"
+    ] == []
+    assert (await export.ask("reviewer", "GET", "/api/v1/exports")).status_code == 403
+
+
+async def test_chosen_figures_alone_are_exported_as_far_as_they_are_in_a_status_asked_for(export: Running) -> None:
+    await export.tell(
+        *(image_uploaded(figure=figure) for figure in ("f1", "f2", "f3")),
+        image_uploaded(figure="f9", project="atlas"),
+        tag_accepted(figure="f2"),
+    )
+    job, content = await export.export(figures=["f2", "f1", "f2"], statuses=["new", "provisional"])
+    assert [row["figure_id"] for row in rows(content)] == ["f1", "f2"]
+    assert (job["rows"], job["figures"]) == (2, 2)
+    assert [row["figure_id"] for row in rows((await export.export(figures=["f2", "f1"], statuses=["new"]))[1])] == [
+        "f1"
+    ]
+    for others in (["f1", "f9"], ["f1", "erased"]):
+        refused = await export.ask("administrator", "POST", "/api/v1/exports", json={"figures": others})
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "Of 2 figures, 1 are not in this project."
 
 
 async def test_the_same_state_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -307,11 +340,19 @@ async def test_search_finds_by_legend_tag_and_doi_with_facets(export: Running) -
     assert (await export.search(axis="anatomy", status="approved"))["total"] == 1
     page = await export.search(q="mouse", offset=1, limit=1)
     assert (page["total"], page["offset"], len(page["items"])) == (2, 1, 1)
+    newest = await export.search(q="mouse", order="newest", limit=1)
+    (first,) = newest["items"]
+    rest = await export.search(q="mouse", order="newest", before=first["figure"], facets=False)
+    assert [one["figure"] < first["figure"] for one in rest["items"]] == [True]
+    assert (newest["total"], rest["total"], bool(newest["facets"]["anatomy"]), rest["facets"]) == (2, 1, True, {})
 
 
 @pytest.mark.parametrize("role", ["annotator", "reviewer", "service"])
-async def test_only_administrators_find_by_tags_that_nobody_has_approved(export: Running, role: Role) -> None:
-    await export.tell(image_uploaded(legend="Mouse brain"), tag_accepted(tag=GLIOMA))
+async def test_nobody_but_administrators_finds_by_tags_of_others_that_are_not_approved(
+    export: Running, role: Role
+) -> None:
+    other = GLIOMA.model_copy(update={"annotator": "p-colleague"})
+    await export.tell(image_uploaded(legend="Mouse brain"), tag_accepted(tag=other))
     shown = await export.search(q="glioma")
     assert [one["tags"][0]["provisional"] for one in shown["items"]] == [True]
     assert shown["facets"] == {"disease": {"glioma": 1}}
@@ -322,6 +363,28 @@ async def test_only_administrators_find_by_tags_that_nobody_has_approved(export:
     assert (await export.search(role))["facets"] == {}
     await export.tell(review_done(tags=[GLIOMA]))
     assert (await export.search(role, q="glioma"))["total"] == 1
+
+
+async def test_annotators_find_by_their_own_tags_before_these_are_approved(export: Running) -> None:
+    await export.tell(image_uploaded(legend="Mouse brain"), tag_accepted(tag=GLIOMA))
+    found = await export.search("annotator", q="glioma")
+    assert [(tag["label"], tag["provisional"]) for tag in found["items"][0]["tags"]] == [("glioma", True)]
+    assert found["facets"] == {"disease": {"glioma": 1}}
+
+
+async def test_figures_are_found_by_who_tagged_them_and_when_they_came_for_who_may_know(export: Running) -> None:
+    young = first_id(datetime(2026, 6, 1, tzinfo=UTC)) + "0" * 20
+    await export.tell(image_uploaded(figure=young), tag_accepted(figure=young), image_uploaded(figure="0" * 32))
+
+    async def found(role: Role, **asked: str) -> list[str]:
+        answer = await export.ask(role, "GET", "/api/v1/search", params=asked)
+        return [one["figure"] for one in answer.json()["items"]] if answer.status_code == 200 else ["refused"]
+
+    assert await found("administrator", person="person-ada") == [young]
+    assert await found("administrator", person="person-nobody") == []
+    assert await found("annotator", person="person-ada") == ["refused"]
+    assert await found("annotator", since="2026-06-01") == [young]
+    assert await found("annotator", until="2026-06-01T00:00:00Z") == ["0" * 32]
 
 
 @pytest.mark.parametrize("role", ["annotator", "reviewer"])
@@ -338,13 +401,16 @@ async def test_who_may_not_export_is_refused(export: Running, role: Role) -> Non
         ("POST", "/api/v1/exports", {"json": {"format": "pdf"}}, 422),
         ("POST", "/api/v1/exports", {"json": {"statuses": []}}, 422),
         ("POST", "/api/v1/exports", {"json": {"statuses": ["lost"]}}, 422),
+        ("POST", "/api/v1/exports", {"json": {"figures": []}}, 422),
+        ("POST", "/api/v1/exports", {"json": {"figures": ["f"] * 1001}}, 422),
         ("POST", "/api/v1/exports", {"content": b"{"}, 422),
         ("GET", "/api/v1/exports/" + "0" * 32, {}, 404),
         ("GET", "/api/v1/search", {"params": {"q": "a" * 501}}, 422),
         ("GET", "/api/v1/search", {"params": {"axis": "colour"}}, 422),
         ("GET", "/api/v1/search", {"params": {"offset": 10_001}}, 422),
+        ("GET", "/api/v1/search", {"params": {"before": "0123"}}, 422),
         ("GET", "/api/v1/search", {"params": {"limit": 201}}, 422),
-        ("GET", "/api/v1/search", {"params": {"tag": ["x"] * 51}}, 422),
+        ("GET", "/api/v1/search", {"params": {"tag": ["x"] * 1002}}, 422),
         ("GET", "/api/v1/search", {"params": {"colour": "blue"}}, 422),
     ],
 )

@@ -9,7 +9,7 @@ import signal
 import sys
 import zipfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import httpx
 import imagecodecs
 import numpy as np
 import pytest
+import pytest_asyncio
 from pydicom.data import get_testdata_file
 
 from services.ingest import figures
@@ -33,6 +34,9 @@ from shared.events.image import ImageDeleted, ImageUploaded
 from tests.support.embedded import embedded
 from tests.support.images import bomb, png
 from tools import pictures
+
+# One loop for all: worker processes belong to a loop, and starting one takes longer than most tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ADMINISTRATOR = Caller(person="root", roles={DEFAULT_PROJECT: frozenset({"administrator"})})
 
@@ -124,7 +128,7 @@ async def serving(engine: Engine) -> AsyncIterator[World]:
     await service.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running(tmp_path) as world:
         yield world
@@ -207,6 +211,18 @@ async def test_a_doi_is_one_article_however_it_is_written(world: World) -> None:
 
 
 # DICOM
+
+
+async def test_figures_are_listed_by_their_ids_and_by_when_they_came(world: World) -> None:
+    first, second = await world.added(label="F1", legend="l"), await world.added(label="F2", legend="l")
+
+    async def listed(**asked: Any) -> list[str]:
+        return [one["id"] for one in (await world.ask("GET", "/api/v1/figures", params=asked)).json()["items"]]
+
+    assert await listed(id=[first["id"], "0" * 32]) == [first["id"]]
+    assert await listed(since=second["created_at"]) == [second["id"]]
+    assert await listed(until=second["created_at"]) == [first["id"]]
+    assert await listed(since="2001-01-01", until="2001-01-02") == []
 
 
 async def test_a_dicom_original_is_dropped_once_its_figure_is_stored(world: World) -> None:
@@ -541,44 +557,61 @@ async def test_an_archive_goes_on_where_a_death_left_it(tmp_path: Path, monkeypa
         assert len(await world.told(ImageUploaded)) == 7
 
 
+own_workers = pytest.mark.asyncio(loop_scope="function")
+
+
+@own_workers
 async def test_a_picture_that_takes_too_long_is_reported_and_not_tried_again(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = children()
-    monkeypatch.setattr(figures, "RENDER_SECONDS", 0.01)  # no worker loads libvips that fast
-    done = await world.finished(job := await world.archive(zipped(a_png=png(1), b_png=png(2))))
-    assert (done["state"], done["created"], done["rejected"]) == ("done", 0, 2)
-    assert all("could not be rendered within" in one["problem"] and one["remedy"] for one in await world.rejects(job))
-    assert list((tmp_path / "data" / "scratch").iterdir()) == []
-    async with asyncio.timeout(20):
-        while children() - before:
-            await asyncio.sleep(0.01)
-    monkeypatch.undo()
-    again = await world.finished(await world.archive(zipped(a_png=png(1), b_png=png(2))))
-    assert again["created"] == 2
+    async with running(tmp_path) as world:
+        before = children()
+        monkeypatch.setattr(figures, "RENDER_SECONDS", 0.01)  # no worker loads libvips that fast
+        done = await world.finished(job := await world.archive(zipped(a_png=png(1), b_png=png(2))))
+        assert (done["state"], done["created"], done["rejected"]) == ("done", 0, 2)
+        assert all(
+            "could not be rendered within" in one["problem"] and one["remedy"] for one in await world.rejects(job)
+        )
+        assert list((tmp_path / "data" / "scratch").iterdir()) == []
+        async with asyncio.timeout(20):
+            while children() - before:
+                await asyncio.sleep(0.01)
+        monkeypatch.undo()
+        again = await world.finished(await world.archive(zipped(a_png=png(1), b_png=png(2))))
+        assert again["created"] == 2
 
 
+@own_workers
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
-async def test_a_picture_whose_worker_dies_is_reported_and_the_others_go_in(world: World, tmp_path: Path) -> None:
-    before = children()
-    slow = bytes(imagecodecs.jpeg2k_encode(np.random.default_rng(1).integers(0, 255, (2500, 2500), np.uint8), level=0))
-    job = await world.archive(zipped(a_jp2=slow, b_png=png(2), c_png=png(3), d_png=png(4)))
-    async with asyncio.timeout(20):
-        while not (busy := [pid for pid in children() - before if "libvips" in Path(f"/proc/{pid}/maps").read_text()]):
-            await asyncio.sleep(0.001)
-    os.kill(busy[0], signal.SIGKILL)
-    done = await world.finished(job)
-    assert (done["state"], done["created"], done["rejected"]) == ("done", 3, 1), done
-    (told,) = await world.rejects(job)
-    assert "process that ran render die" in told["problem"]
-    assert told["remedy"]
-    assert len(children() - before) == 1  # the one that took its place
-    assert list((tmp_path / "data" / "scratch").iterdir()) == []
+async def test_a_picture_whose_worker_dies_is_reported_and_the_others_go_in(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        before = children()
+        slow = bytes(
+            imagecodecs.jpeg2k_encode(np.random.default_rng(1).integers(0, 255, (2500, 2500), np.uint8), level=0)
+        )
+        job = await world.archive(zipped(a_jp2=slow, b_png=png(2), c_png=png(3), d_png=png(4)))
+        async with asyncio.timeout(20):
+            while not (
+                busy := [pid for pid in children() - before if "libvips" in Path(f"/proc/{pid}/maps").read_text()]
+            ):
+                await asyncio.sleep(0.001)
+        os.kill(busy[0], signal.SIGKILL)
+        done = await world.finished(job)
+        assert (done["state"], done["created"], done["rejected"]) == ("done", 3, 1), done
+        (told,) = await world.rejects(job)
+        assert "process that ran render die" in told["problem"]
+        assert told["remedy"]
+        assert len(children() - before) == 1  # the one that took its place
+        assert list((tmp_path / "data" / "scratch").iterdir()) == []
 
 
 def children() -> set[int]:
     """The processes that this one started."""
-    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 async def test_nothing_is_left_in_the_scratch_folder(world: World, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from services.nlp import service as nlp
 from services.recommender import service as recommender
 from services.recommender.learned import Thresholds
 from services.recommender.learning import Learning
-from services.recommender.model import MODELS, LearnedName
+from services.recommender.model import MODELS, Judgement, LearnedName
 from services.recommender.taught import RESURFACE
 from shared.access import Caller
 from shared.documents.port import Documents
@@ -53,6 +53,12 @@ def refusal(figure: str, article: str, person: str) -> ReviewDone:
 
 REVIEWS = [review(f"f{n}", f"a{n % 2}", p, "seahorse") for n, p in enumerate(("ada", "bob", "ada"))]
 REFUSALS = [refusal(f"g{n}", f"a{n % 2}", p) for n, p in enumerate(("ada", "bob", "ada"))]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was learned comes into use when somebody next looks."""
+    monkeypatch.setattr(recommender, "POLL_SECONDS", 0.02)
 
 
 @asynccontextmanager
@@ -99,7 +105,7 @@ async def test_a_name_of_the_site_is_found_until_it_is_switched_off_or_its_figur
         await engine.bus.publish(REVIEWS)
         await found(engine, "new", "UBERON:0001954")
         [one] = (await newest(engine, "new")).recommendations
-        assert one.why == "A name of this site: accepted in 3 figures by 2 people."
+        assert one.why == "A name of this project: accepted in 3 figures by 2 people."
         assert (one.assertion, one.spans[0].text, one.match) == ("absent", "seahorse", "synonym")
 
         hop = Hop("recommender", app=taught.app)
@@ -161,3 +167,88 @@ async def test_replays_late_and_double_deliveries_and_erasures_between_give_the_
         items = [one for one in (await learning.names(None, 100)).items if one.figures]
     [one] = items
     assert (one.said, one.accepted, sorted(one.evidence)) == ("seahorse", 3, ["f0", "f1", "f2"])
+
+
+async def test_a_name_applies_to_its_project_until_an_administrator_widens_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as (engine, taught):
+        await engine.bus.publish(
+            [
+                image_uploaded(figure=project, project=project, legend="The seahorse.")
+                for project in ("default", "other")
+            ]
+        )
+        await engine.bus.publish(REVIEWS)
+        await found(engine, "default", "UBERON:0001954")
+        [one] = (await newest(engine, "default")).recommendations
+        assert one.why == "A name of this project: accepted in 3 figures by 2 people."
+        await found(engine, "other")
+        hop = Hop("recommender", app=taught.app)
+        token = engine.signer.token(ADMINISTRATOR, "recommender")
+        [item] = (await hop.request("GET", "/api/v1/learned?project=default", token=token)).json()["items"]
+        assert (item["project"], item["scope"]) == ("default", "project")
+        assert (await hop.request("GET", "/api/v1/learned?project=other", token=token)).json()["items"] == []
+        wide = (await hop.request("POST", f"/api/v1/learned/{item['id']}/widen", token=token)).json()
+        assert wide["scope"] == "site"
+        await found(engine, "other", "UBERON:0001954")
+        await hop.request("POST", f"/api/v1/learned/{item['id']}/narrow", token=token)
+        await found(engine, "other")
+        await hop.close()
+        by = {figure: (await newest(engine, figure)).annotator for figure in ("default", "other")}
+        assert "+taught-" in by["default"]
+        assert "+taught-" not in by["other"]
+
+
+def judged(figure: str, person: str, *, accepted: int, rejected: int) -> ReviewDone:
+    one = tag(curie="UBERON:0000966", label="retina", axis="anatomy")
+    fields = {"axis": "anatomy", "label": "retina", "annotator": person, "decided_at": one.decided_at}
+    decisions = [
+        Decision.model_validate({**fields, "kind": kind, "key": f"{kind} {n}", "model_score": 0.9})
+        for kind, count in (("accept", accepted), ("reject", rejected))
+        for n in range(count)
+    ]
+    return review_done(
+        figure=figure, review=figure, article=f"a-{person}", annotator=person, tags=[], decisions=decisions
+    )
+
+
+async def test_decided_recommendations_recalibrate_scores_until_switched_off_or_erased(tmp_path: Path) -> None:
+    async def score(engine: Engine) -> tuple[float, float | None, bool]:
+        [one] = (await newest(engine, "new")).recommendations
+        return one.score, one.model_score, "+scores-" in (await newest(engine, "new")).annotator
+
+    async def becomes(engine: Engine, *, recalibrated: bool) -> None:
+        async def so() -> bool:
+            return (await score(engine))[2] is recalibrated
+
+        await until(so, what="scores", seconds=30)
+
+    async with running(tmp_path) as (engine, taught):
+        await engine.bus.publish([image_uploaded(figure="new", legend="The retina.")])
+        await found(engine, "new", "UBERON:0000966")
+        before, model, _ = await score(engine)
+        assert model is None
+        await engine.bus.publish([judged("h1", "ada", accepted=40, rejected=80)])
+        await engine.bus.publish([judged("h2", "bob", accepted=40, rejected=80)] * 2)
+        await becomes(engine, recalibrated=True)
+        after, model, _ = await score(engine)
+        assert model == before
+        assert after < before - 0.2
+
+        hop = Hop("recommender", app=taught.app)
+        token = engine.signer.token(ADMINISTRATOR, "recommender")
+        [told] = (await hop.request("GET", "/api/v1/learned/scores", token=token)).json()["items"]
+        assert (told["project"], told["state"], told["accepted"], told["rejected"]) == ("default", "used", 80, 160)
+        assert told["error_with"] < told["error_without"]
+        assert told["version"] in (await newest(engine, "new")).annotator
+        await hop.request("POST", "/api/v1/learned/scores/default/disable", token=token)
+        await becomes(engine, recalibrated=False)
+        assert (await score(engine))[0] == before
+        await hop.request("POST", "/api/v1/learned/scores/default/enable", token=token)
+        await becomes(engine, recalibrated=True)
+        await hop.close()
+
+        await engine.bus.publish([image_deleted(figure="h1")])
+        await becomes(engine, recalibrated=False)
+        await engine.bus.publish([judged("h1", "ada", accepted=40, rejected=80)])
+        await engine.bus.settled()
+        assert [one.id for one in (await engine.documents.collection(Judgement).find()).items] == ["h2"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import pytest_asyncio
 import pyvips
 import tifffile
 
@@ -21,17 +22,20 @@ from tests.support.people import ANNOTATOR, PASSWORD
 from tests.support.system import KEY, System, system
 from tools import pictures
 
+# One loop for all: worker processes belong to a loop, and starting one takes longer than most tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NAME = m.Rectangle(left=0, top=0, width=64, height=16)  # where the patient's name stands
 LEGEND = "Ultrasound of the hippocampus."
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def world(tmp_path: Path) -> AsyncIterator[System]:
     async with system(tmp_path) as found:
         yield found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def admin(world: System) -> AsyncIterator[AsyncClient]:
     async with AsyncClient("http://system", key=KEY, transport=httpx.ASGITransport(world.app)) as client:
         yield client

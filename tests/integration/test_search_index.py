@@ -14,6 +14,7 @@ from services.export.indexing import Indexing
 from services.export.merge import merged
 from services.export.model import MODELS, FigureRecord, Rebuild
 from services.export.rebuilding import Rebuilds
+from shared import leases
 from shared.documents.port import Collection
 from shared.errors import Conflict, Erased, Unavailable
 from shared.search.port import FigureEntry, Query, Search
@@ -182,8 +183,8 @@ async def test_a_rebuild_whose_process_died_is_begun_again_and_the_dead_one_dist
     dead = site.rebuilding(slow)
     await dead.ask()
     await slow.arrived.wait()
-    monkeypatch.setattr(rebuilding, "SILENCE", rebuilding.SILENCE * 0)
-    monkeypatch.setattr(rebuilding, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "SILENCE", leases.SILENCE * 0)
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.01)
     survivor = site.rebuilding()
     await survivor.start()
     async with asyncio.timeout(20):
@@ -192,7 +193,7 @@ async def test_a_rebuild_whose_process_died_is_begun_again_and_the_dead_one_dist
     assert (await survivor.get()).state == "done"
     slow.go_on.set()  # it was only slow: it sees that another took over
     async with asyncio.timeout(20):
-        while any(not task.done() for task in dead._tasks):
+        while not dead._tasks.idle:
             await asyncio.sleep(0.01)
     assert (await dead.get()).state == "done"
     assert await site.indexed() == {"f1": 1}

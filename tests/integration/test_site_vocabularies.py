@@ -15,9 +15,9 @@ import pytest
 
 from services.nlp import service as nlp
 from services.recommender import service as recommender
-from services.recommender import vocabularies as module
 from services.recommender.loading import Library
 from services.recommender.model import MODELS, Generation, VocabularySet, VocabularyVersion
+from shared import leases
 from shared.access import Caller, Role
 from shared.clock import new_id, now
 from shared.engine import Engine, opened
@@ -260,7 +260,7 @@ async def test_work_that_a_process_left_is_done_by_the_next_and_twice_is_once(tm
     async with embedded(tmp_path / "data", MODELS) as engine:
         versions = engine.documents.collection(VocabularyVersion)
         upload = (await engine.blobs.put_bytes(SITE.encode())).sha256
-        left = now() - 2 * module.SILENCE
+        left = now() - 2 * leases.SILENCE
         await versions.insert(
             VocabularyVersion(
                 id=new_id(), name="Y", release="", axis="anatomy", file="y.tsv", upload=upload, activate=True,

@@ -30,6 +30,9 @@ from tools import pictures
 
 __all__ = ["world"]
 
+# One loop for all: worker processes belong to a loop, and starting one takes longer than most tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 Pixels = NDArray[Any]
 
 

@@ -79,3 +79,45 @@ async def test_what_cannot_be_read_is_named_with_its_line(server: Server, tmp_pa
     assert "line 1: no column is the identifier's" in none.stderr
     assert (await vocabulary(server, "import", str(tmp_path / "none"), "--name", "X")).exit_code == REFUSED
     assert (await vocabulary(server, "activate", "Y")).exit_code == REFUSED
+
+
+async def mitagger(server: Server, *arguments: str) -> Any:
+    return await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--data", str(server.data)])
+
+
+async def test_mappings_are_imported_used_by_an_export_and_taken_back(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "mondo-snomed.sssom.tsv"
+    file.write_text(
+        "#curie_map:\n#  SCTID: http://snomed.info/id/\nsubject_id\tpredicate_id\tobject_id\n"
+        "UBERON:2\tskos:exactMatch\tSCTID:71341001\nUBERON:3\tskos:exactMatch\tfemur\n",
+        encoding="utf-8",
+    )
+    brought = await mitagger(server, "mapping", "import", str(file), "--name", "us", "--version", "1")
+    assert brought.exit_code == SOME_FAILED, brought.stderr
+    assert "line 5: 'femur' is no CURIE." in brought.stderr
+    assert brought.stdout.startswith("us 1: 1 mappings, 0 rows left out, 1 skipped. Use them: ")
+    assert (await mitagger(server, "export", "--map-to", "SNOMEDCT")).exit_code == REFUSED
+    used = await mitagger(server, "mapping", "activate", "us")
+    assert used.stdout == "In use: us (activated us 1).\n", used.stderr
+    targets = json.loads((await mitagger(server, "mapping", "targets", "--json")).stdout)["targets"]
+    assert {"vocabulary": "SNOMEDCT", "concepts": 1} in targets
+    exported = await mitagger(server, "export", "--map-to", "SNOMEDCT")
+    assert exported.stdout.splitlines()[0].endswith('"mapped_label","mapping_predicate","mapping_source"')
+    assert "mapped to SNOMEDCT by us 1 (" in exported.stderr
+    tsv = tmp_path / "remap.tsv"
+    remap = ("vocabulary", "remap", "--from", "UBERON", "--to", "SNOMEDCT")
+    shown = await mitagger(server, *remap, "--output", str(tsv))
+    assert shown.exit_code == 0, shown.stderr
+    assert "0 final tags of UBERON, 0 concepts, 0 figures." in shown.stdout
+    assert tsv.read_text(encoding="utf-8").startswith("curie\tlabel\ttags\tfigures\toutcome\tmapped_curie\t")
+    assert (await mitagger(server, *remap, "--output", str(tmp_path))).exit_code == REFUSED
+
+    assert (await mitagger(server, "mapping", "delete", "us", "--version", "1")).exit_code == REFUSED
+    assert (await mitagger(server, "mapping", "rollback")).stdout == "In use: no mappings (no mappings).\n"
+    assert (await mitagger(server, "mapping", "delete", "us", "--version", "1")).exit_code == 0
+    assert json.loads((await mitagger(server, "mapping", "list", "--json")).stdout) == []
+    missing = await mitagger(server, "mapping", "import", "biomappings")
+    assert missing.exit_code == REFUSED
+    assert "pip download --no-deps biomappings" in missing.stderr
+    assert (await mitagger(server, "mapping", "import", "--vocabulary", "Y")).exit_code == REFUSED
+    assert (await mitagger(server, "mapping", "import")).exit_code == 2

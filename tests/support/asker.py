@@ -25,7 +25,7 @@ GROUP: Final = "asker"
 async def ask(kafka: str, service: str, name: str, *, limit: int, session: int) -> None:
     """Asks `service` until it is interrupted."""
     kafka_group.SESSION_SECONDS = session  # type: ignore[misc]
-    kafka_group.HEARTBEAT_SECONDS = session / 4  # type: ignore[misc]
+    kafka_group.HEARTBEAT_SECONDS = session / 4  # type: ignore[misc, assignment]
     bus = KafkaBus(parsed(kafka))
     pace = Pace(limit, lambda: bus.share(GROUP, ImageDeleted))
     async with httpx.AsyncClient(trust_env=False, timeout=20) as http:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.events.assignment import AssignmentChanged
 from shared.events.image import Article, ImageDeleted, ImageUploaded, Picture, Rendition
 from shared.events.legend import Abbreviation, Analysis, LegendTokenized, Offsets, Panel, Scope
 from shared.events.recommendation import Recommendation, RecommendationsReady, Span
@@ -117,6 +118,11 @@ def tag_accepted(**fields: Any) -> TagAccepted:
 def tag_withdrawn(**fields: Any) -> TagWithdrawn:
     made = {"actor": ANNOTATOR, "revision": 2, "tag_id": "t1", "assignment": "s1", "tag": tag()}
     return TagWithdrawn(**common(**made) | fields)
+
+
+def assignment_changed(**fields: Any) -> AssignmentChanged:
+    made = {"actor": ANNOTATOR, "assignment": "s1", "annotator": ANNOTATOR, "reviewer": REVIEWER, "state": "open"}
+    return AssignmentChanged(**common(**made) | fields)
 
 
 def review_done(**fields: Any) -> ReviewDone:

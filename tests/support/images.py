@@ -5,11 +5,13 @@ import struct
 import zlib
 
 
-def png(seed: int = 0, *, width: int = 64, height: int = 48) -> bytes:
-    """A grey picture whose pixels follow from `seed`."""
+def png(seed: int = 0, *, width: int = 64, height: int = 48, comment: str = "") -> bytes:
+    """A grey picture whose pixels follow from `seed`; `comment` stands in its file."""
     pixels = random.Random(seed).randbytes(width * height)
     lines = b"".join(b"\0" + pixels[row * width : (row + 1) * width] for row in range(height))
-    return _signed(_chunk(b"IHDR", _header(width, height)), _chunk(b"IDAT", zlib.compress(lines)), _chunk(b"IEND", b""))
+    said = [_chunk(b"tEXt", b"Comment\0" + comment.encode("latin-1"))] if comment else []
+    data = _chunk(b"IDAT", zlib.compress(lines))
+    return _signed(_chunk(b"IHDR", _header(width, height)), *said, data, _chunk(b"IEND", b""))
 
 
 def bomb(side: int = 50_000) -> bytes:

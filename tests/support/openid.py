@@ -25,7 +25,7 @@ def new_key(kid: str) -> ECKey:
     return ECKey.generate_key("P-256", {"kid": kid, "use": "sig"})
 
 
-class _Client(ClientMixin):
+class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     id_token_signed_response_alg = "ES256"
 
     def get_client_id(self) -> str:
@@ -54,7 +54,7 @@ class _Client(ClientMixin):
 
 
 @dataclass
-class _Code(AuthorizationCodeMixin):
+class _Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no types
     code: str
     redirect_uri: str
     scope: str
@@ -113,7 +113,7 @@ def _application(openid: OpenId) -> flask.Flask:
     )
     server.init_app(app)
 
-    class Grant(grants.AuthorizationCodeGrant):
+    class Grant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
         TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic"]
 
         def save_authorization_code(self, code: str, request: Any) -> None:
@@ -137,7 +137,7 @@ def _application(openid: OpenId) -> flask.Flask:
         def authenticate_user(self, authorization_code: _Code) -> dict[str, Any]:
             return openid.person
 
-    class Code(OpenIDCode):
+    class Code(OpenIDCode):  # type: ignore[misc]  # Authlib has no types
         def exists_nonce(self, nonce: str, request: Any) -> bool:
             return any(code.nonce == nonce for code in openid.codes.values())
 

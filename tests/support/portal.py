@@ -1,10 +1,11 @@
 """Our own server as BioPortal's clients see it: the gateway, and the recommender behind it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 
 from mitagger.serve import MODELS
 from shared.process import answering, listening
@@ -31,3 +32,10 @@ async def portal_serving(folder: Path) -> AsyncIterator[str]:
                 await until(loaded, what="the vocabularies are loaded", seconds=30)
                 yield url
         await recommender.stop()
+
+
+@contextmanager
+def portal_beside(folder: Path) -> Iterator[str]:
+    """As `portal_serving`, on a loop of its own: for all tests of a module."""
+    with start_blocking_portal() as loop, loop.wrap_async_context_manager(portal_serving(folder)) as url:
+        yield url

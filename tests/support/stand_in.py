@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from services.recommender.annotator import Annotation, Annotator
+from services.recommender.choosing import Choice
 from services.recommender.loading import Library
 from services.recommender.local import LocalAnnotator
 from services.recommender.model import MODELS
@@ -52,7 +53,7 @@ def run(settings: Settings) -> None:
         return StandIn(LocalAnnotator(loaded), seconds, away)
 
     def wired(engine: Engine) -> Recommender:
-        service = build(engine, library=Library(settings), over=over)
+        service = build(engine, library=Library(settings), choice=Choice(local=over))
         recommending, *others = service.subscriptions
         service.subscriptions = (replace(recommending, batch=texts), *others)
         return service

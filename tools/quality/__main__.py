@@ -12,6 +12,7 @@ from services.recommender.profiles import CORPUS, TAGGING, Profile
 from services.recommender.scoring import weights
 from shared.vocabulary.artefact import Vocabularies
 from tools.quality.baseline import Baseline
+from tools.quality.calibration import recalibrated
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, Mention, corpus, vocabularies
 from tools.quality.curve import curve
 from tools.quality.measures import (
@@ -205,6 +206,7 @@ def main() -> None:
         "effort": effort(data, loaded),
         "calibration": calibration(data, loaded),
         "axes": of_axes(),
+        "recalibration": recalibrated(data, loaded),
         "learning": curve(data, loaded, PAGE.parent / "learning.svg"),
         "errors": "\n\n".join(errors(data, loaded, found)),
     }

@@ -142,7 +142,7 @@ def points(data: Corpus, loaded: Vocabularies, order: int) -> Iterator[Point]:
 def _measured(
     data: Corpus, loaded: Vocabularies, known: Known, items: Mapping[str, LearnedName], decided: int
 ) -> Point:
-    force = following(items.values(), loaded, Thresholds())
+    force = following(items.values(), loaded, Thresholds()).of("default")
     found = data.found(data.kept_out, Taught(known, force).annotate([legend.analysis for legend in data.kept_out]))
     scores: dict[str, Score] = by_ontology(counted(data.kept_out, found, concepts).values())
     return Point(decided, macro(scores), saved(scores, 6), len(force.names), len(force.suppressed))

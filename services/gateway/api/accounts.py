@@ -11,12 +11,16 @@ from services.gateway.api.asking import PersonDep
 from services.gateway.api.bodies import Body, Cursor, Name, Password, Roles
 from services.gateway.audit import Audit
 from services.gateway.model import Account, AccountState
+from services.gateway.projects import ProjectsOfTheSite
 from shared.access import DEFAULT_PROJECT, Role
 from shared.errors import Invalid
 from shared.http import Limit, PageOf
 
 JOIN = "/join#"
 Days = Annotated[int, Field(ge=1, le=30, description="Days until the link expires")]
+
+
+ProjectId = Annotated[str, Field(max_length=40, description="Where the roles hold; an administrator's everywhere")]
 
 
 class NewAccount(Body):
@@ -29,6 +33,7 @@ class NewAccount(Body):
     name: Name
     password: Password
     roles: Roles
+    project: ProjectId = DEFAULT_PROJECT
 
 
 class Invitation(Body):
@@ -38,6 +43,7 @@ class Invitation(Body):
 
     name: Name
     roles: Roles
+    project: ProjectId = DEFAULT_PROJECT
     days: Days = LINK_DAYS
 
 
@@ -69,7 +75,8 @@ class AccountView(BaseModel):
 
     person: str
     name: str
-    roles: list[Role]
+    roles: Annotated[list[Role], Field(description="In the default project")]
+    projects: Annotated[dict[str, list[Role]], Field(description="Roles by project")]
     created_at: datetime
     state: AccountState
     subject: Annotated[str | None, Field(description="What the OpenID Connect provider calls them, where it does")]
@@ -84,7 +91,7 @@ class AccountLink(AccountView):
     path: str
 
 
-def router(accounts: Accounts, audit: Audit, issuer: str) -> APIRouter:
+def router(accounts: Accounts, projects: ProjectsOfTheSite, audit: Audit, issuer: str) -> APIRouter:
     """The routes of accounts. `issuer`: of the OpenID Connect provider; empty: there is none."""
     routes = APIRouter(tags=["identity"])
 
@@ -98,8 +105,9 @@ def router(accounts: Accounts, audit: Audit, issuer: str) -> APIRouter:
     @routes.post("/api/v1/accounts", status_code=201, summary="Create an account")
     async def create_account(person: PersonDep, body: NewAccount) -> AccountView:
         person.caller.require("account.write")
+        await _placed(projects, body.roles, body.project)
         async with audit.recorded(person.caller.person, "account.create", detail=_roles(body.roles)) as act:
-            account = await accounts.create(body.name, body.password, body.roles)
+            account = await accounts.create(body.name, body.password, body.roles, body.project)
             act.target = account.id
         return AccountView(**_account(account))
 
@@ -107,8 +115,9 @@ def router(accounts: Accounts, audit: Audit, issuer: str) -> APIRouter:
     async def invite(person: PersonDep, body: Invitation) -> AccountLink:
         """The name is taken at once; the account opens when the link is used."""
         person.caller.require("account.write")
+        await _placed(projects, body.roles, body.project)
         async with audit.recorded(person.caller.person, "account.invite", detail=_roles(body.roles)) as act:
-            account, link = await accounts.invite(body.name, body.roles, body.days)
+            account, link = await accounts.invite(body.name, body.roles, body.days, body.project)
             act.target = account.id
         return _linked(account, link)
 
@@ -159,6 +168,17 @@ def router(accounts: Accounts, audit: Audit, issuer: str) -> APIRouter:
     return routes
 
 
+async def _placed(projects: ProjectsOfTheSite, roles: list[Role], project: str) -> None:
+    """Raises NotFound, Invalid."""
+    await projects.require([project])
+    if "administrator" in roles and project != DEFAULT_PROJECT:
+        raise Invalid(
+            "An administrator is one of the whole site.",
+            field="roles",
+            remedy="Leave out the project, or take the role manager.",
+        )
+
+
 def _roles(roles: list[Role]) -> dict[str, str]:
     return {"roles": ",".join(sorted(set(roles)))}
 
@@ -168,6 +188,7 @@ def _account(account: Account) -> dict[str, object]:
         "person": account.id,
         "name": account.name,
         "roles": list(account.roles.get(DEFAULT_PROJECT, ())),
+        "projects": {project: list(roles) for project, roles in account.roles.items() if roles},
         "created_at": account.created_at,
         "state": account.state,
         "subject": account.subject,

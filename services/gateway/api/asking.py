@@ -6,7 +6,10 @@ from fastapi import Depends, Request
 
 from services.gateway.identity import Identity, Person
 from services.gateway.origin import refuse_foreign
+from services.gateway.projects import require_known
+from shared.access import DEFAULT_PROJECT
 from shared.errors import Unauthenticated
+from shared.http import ProjectQuery
 
 COOKIE: Final = "mitagger_session"
 
@@ -28,3 +31,19 @@ async def asking(request: Request) -> Person:
 
 
 PersonDep = Annotated[Person, Depends(asking)]
+
+
+async def asked_project(request: Request, person: PersonDep, project: ProjectQuery = DEFAULT_PROJECT) -> str:
+    """The project of the query, which is there and in which the person has a role. Raises Forbidden, NotFound."""
+    await require_project(request, person, project)
+    return project
+
+
+async def require_project(request: Request, person: Person, project: str) -> None:
+    """Raises Forbidden, NotFound. The default project is always there."""
+    if project != DEFAULT_PROJECT:
+        identity: Identity = request.app.state.identity
+        require_known(person.caller, project, await identity.projects.all())
+
+
+ProjectDep = Annotated[str, Depends(asked_project)]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.gateway.api.asking import PersonDep
 from services.gateway.audit import Audit
 from shared import metrics
+from shared.access import Caller
 from shared.bus.port import Bus, DeadLetter
 from shared.errors import Invalid, Unavailable
 from shared.events import EVENTS
@@ -102,6 +103,7 @@ def chosen(topic: Annotated[list[str], Query(max_length=len(EVENTS))] = []) -> t
     return tuple(_TOPICS[name] for name in topic) or EVENTS
 
 
+OneProject = Annotated[str | None, Query(max_length=40, description="Id of a project; all of yours without it")]
 TopicsDep = Annotated[tuple[type[Event], ...], Depends(chosen)]
 
 
@@ -116,26 +118,29 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> A
         topics: TopicsDep,
         after: Annotated[str, Query(max_length=8000, description="`next` of the last answer; empty: the oldest")] = "",
         limit: Limit = 100,
+        project: OneProject = None,
     ) -> EventsView:
-        """Call again with `after` set to `next`. Events are kept for the time that the catalogue states."""
-        person.caller.require("event.read")
+        """Of the projects where you may follow events; a page may hold fewer than `limit`, and none. Call again with
+        `after` set to `next`. Events are kept for the time that the catalogue states."""
+        read = _readable(person.caller, project)
         found = await bus.read(topics, after=after, limit=limit)
-        return EventsView(items=[cloud_event(event) for event in found.events], next=found.cursor)
+        return EventsView(items=[cloud_event(event) for event in found.events if read(event)], next=found.cursor)
 
     async def following(
         person: PersonDep,
         topics: TopicsDep,
         last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=8000)] = None,
+        project: OneProject = None,
     ) -> AsyncIterator[AsyncIterator[tuple[str, Event]]]:
         # Refusals belong before the stream begins: afterwards there is no status left to send.
-        person.caller.require("event.read")
+        read = _readable(person.caller, project)
         if last is not None:
             await bus.read(topics, after=last, limit=1)
         if streams.locked():
             raise Unavailable("event stream", f"{STREAMS} streams are open already.", remedy="Pull the events instead.")
         async with streams:
             with metrics.STREAMS_OPEN.track_inprogress():
-                yield bus.tail(topics, after=last)
+                yield _of(bus.tail(topics, after=last), read)
 
     @routes.get(
         "/api/v1/events/stream",
@@ -171,18 +176,17 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> A
         sent = 0
         async with audit.recorded(person.caller.person, "events.republish", ",".join(sorted(set(body.topics)))):
             for owner in sorted({OWNERS[topic] for topic in body.topics}):
-                answer = await hops[owner].request(
+                answer = await hops[owner].told(
+                    Republished,
                     "POST",
                     "/internal/republish",
+                    otherwise=f"{owner} could not republish",
+                    remedy="See its log.",
                     token=signer.token(person.caller, owner),
                     json={"topics": [topic for topic in body.topics if OWNERS[topic] == owner]},
                     seconds=REPUBLISHING_SECONDS,
                 )
-                if answer.is_error:
-                    raise Unavailable(
-                        owner, f"{owner} could not republish ({answer.status_code}).", remedy="See its log."
-                    )
-                sent += Republished.model_validate_json(answer.content).republished
+                sent += answer.republished
         return Republished(republished=sent)
 
     @routes.get("/api/v1/dead-letters", tags=["events"], summary="List events that could not be handled")
@@ -209,6 +213,23 @@ def router(bus: Bus, hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> A
             await bus.replay([id])
 
     return routes
+
+
+def _readable(caller: Caller, project: str | None) -> Callable[[Event], bool]:
+    """Which events the caller may read: of this project, or of every one that is theirs. Raises Forbidden."""
+    if project is not None:
+        caller.require("event.read", project=project)
+        return lambda event: event.project == project
+    caller.require_somewhere("event.read")
+    return lambda event: caller.may("event.read", project=event.project)
+
+
+async def _of(
+    events: AsyncIterator[tuple[str, Event]], read: Callable[[Event], bool]
+) -> AsyncIterator[tuple[str, Event]]:
+    async for cursor, event in events:
+        if read(event):
+            yield cursor, event
 
 
 def cloud_event(event: Event) -> CloudEvent:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from services.gateway.api.asking import PersonDep
+from services.gateway.api.asking import PersonDep, ProjectDep
 from services.gateway.api.passing import passed_back
 from services.gateway.byterange import NotSatisfiable, requested
 from services.gateway.forms import Form, read_form
@@ -101,7 +101,7 @@ def router(blobs: Blobs, signer: Signer, ingest: Hop, *, upload_bytes: int) -> A
     @routes.post("/api/v1/uploads", status_code=201, tags=["figures"], summary="Upload a file", openapi_extra=_RAW)
     async def upload(request: Request, person: PersonDep) -> UploadView:
         """The body is the file. Name the answer's `upload` in the rows of an import."""
-        person.caller.require("figure.write")
+        person.caller.require_somewhere("figure.write")
         blob = await store(_bounded(request, upload_bytes))
         return UploadView(upload=blob.sha256, bytes=blob.bytes)
 
@@ -114,16 +114,23 @@ def router(blobs: Blobs, signer: Signer, ingest: Hop, *, upload_bytes: int) -> A
         status_code=201,
         responses={201: {"description": "The figure"}},
     )
-    async def create_figure(request: Request, person: PersonDep) -> Response:
+    async def create_figure(request: Request, person: PersonDep, project: ProjectDep) -> Response:
         """The same image and label of an article is one figure, however often it is sent."""
-        person.caller.require("figure.write")
+        person.caller.require("figure.write", project=project)
         form = await form_of(request)
         figure: dict[str, str] = {name: value for name, value in form.fields.items() if value and name != "file"}
         if form.stored is not None and form.file_name is not None:
             figure |= {"file": form.file_name, "upload": form.stored.sha256}
         token = signer.token(person.caller, ingest.service)
         return passed_back(
-            await ingest.request("POST", "/internal/figures", token=token, json=figure, seconds=RENDERING_SECONDS)
+            await ingest.request(
+                "POST",
+                "/internal/figures",
+                token=token,
+                params={"project": project},
+                json=figure,
+                seconds=RENDERING_SECONDS,
+            )
         )
 
     @routes.post(
@@ -136,10 +143,13 @@ def router(blobs: Blobs, signer: Signer, ingest: Hop, *, upload_bytes: int) -> A
         responses={202: {"description": "The import, which runs on"}},
     )
     async def import_archive(
-        request: Request, person: PersonDep, name: Annotated[str, Query(max_length=200)] = "archive.zip"
+        request: Request,
+        person: PersonDep,
+        project: ProjectDep,
+        name: Annotated[str, Query(max_length=200)] = "archive.zip",
     ) -> Response:
         """`name` names the import where the body is the zip itself."""
-        person.caller.require("import.run")
+        person.caller.require("import.run", project=project)
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
             form = await form_of(request)
             if form.stored is None:
@@ -149,7 +159,9 @@ def router(blobs: Blobs, signer: Signer, ingest: Hop, *, upload_bytes: int) -> A
             blob = await store(_bounded(request, upload_bytes))
         token = signer.token(person.caller, ingest.service)
         body = {"name": name, "upload": blob.sha256}
-        return passed_back(await ingest.request("POST", "/internal/imports", token=token, json=body))
+        return passed_back(
+            await ingest.request("POST", "/internal/imports", token=token, params={"project": project}, json=body)
+        )
 
     @routes.get(
         "/api/v1/files/{grant}",

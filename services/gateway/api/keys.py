@@ -11,6 +11,7 @@ from services.gateway.api.bodies import Body, Cursor, Name, Roles
 from services.gateway.audit import Audit
 from services.gateway.keys import PERSONAL_DAYS, Keys
 from services.gateway.model import Key
+from services.gateway.projects import ProjectsOfTheSite
 from shared.access import DEFAULT_PROJECT, OWN, Role
 from shared.errors import Forbidden, NotFound
 from shared.http import Limit, PageOf
@@ -25,6 +26,10 @@ class NewKey(Body):
 
     name: Name
     roles: Roles = ["service"]
+    projects: Annotated[
+        list[Annotated[str, Field(max_length=40)]],
+        Field(min_length=1, max_length=100, description="Where it has these roles"),
+    ] = [DEFAULT_PROJECT]
     days: Annotated[int | None, Field(ge=1, le=3660, description="Until it expires; null: it does not")] = None
 
 
@@ -61,7 +66,7 @@ class CreatedKey(KeyView):
     key: str
 
 
-def router(keys: Keys, audit: Audit) -> APIRouter:
+def router(keys: Keys, projects: ProjectsOfTheSite, audit: Audit) -> APIRouter:
     """The routes of keys."""
     routes = APIRouter(tags=["identity"])
 
@@ -79,7 +84,8 @@ def router(keys: Keys, audit: Audit) -> APIRouter:
         person.caller.require("key.write")
         detail = {"roles": ",".join(sorted(set(body.roles)))}
         async with audit.recorded(person.caller.person, "key.create", detail=detail) as act:
-            key, text = await keys.create(body.name, body.roles, body.days)
+            await projects.require(body.projects)
+            key, text = await keys.create(body.name, body.roles, body.days, body.projects)
             act.target = key.id
         return CreatedKey(**_key(key), key=text)
 
@@ -91,6 +97,8 @@ def router(keys: Keys, audit: Audit) -> APIRouter:
             raise Forbidden("A key cannot make keys of its owner.", remedy="Sign in with name and password.")
         detail = {"roles": ",".join(sorted(set(body.roles))), "owner": person.caller.person}
         async with audit.recorded(person.caller.person, "key.create", detail=detail) as act:
+            if person.caller.administers:  # of the others, only what they have a role in is there
+                await projects.require(body.projects)
             key, text = await keys.create_personal(person.caller, body.name, body.roles, body.projects, body.days)
             act.target = key.id
         return CreatedKey(**_key(key), key=text)

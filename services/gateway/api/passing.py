@@ -1,17 +1,23 @@
 """Doors that pass on: each route of the table goes to its service, with a signed token of who asks, or with the grant
 in its path."""
 
+import json
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
-from services.gateway.api.asking import PersonDep
+from services.gateway.api.asking import PersonDep, require_project
 from services.gateway.audit import Audit
+from services.gateway.identity import Identity
 from services.gateway.origin import SAFE
+from services.gateway.projects import Pair, ProjectsOfTheSite
 from services.gateway.routes import ROUTES, Route
+from shared.access import DEFAULT_PROJECT, Caller
 from shared.errors import NotFound
 from shared.grants import Signer
 from shared.http import Hop
@@ -36,23 +42,103 @@ def router(hops: Mapping[str, Hop], signer: Signer, audit: Audit) -> APIRouter:
 
 def _endpoint(route: Route, hop: Hop, signer: Signer) -> Endpoint:
     async def pass_on(request: Request, person: PersonDep) -> Response:
-        return await _passed(route, hop, request, signer.token(person.caller, hop.service))
+        for project in _named(route, request):
+            await require_project(request, person, project)
+        content, caller = await request.body(), person.caller
+        if route.people:
+            content, caller = await _with_people(route, request, caller, content)
+        answer = await _passed(route, hop, request, signer.token(caller, hop.service), content)
+        return await _with_names(request, answer, content) if route.people and answer.status_code >= 400 else answer
 
     return pass_on
 
 
+def _named(route: Route, request: Request) -> set[str]:
+    """Projects that the address names."""
+    named = set(request.query_params.getlist("project"))
+    return named | {request.path_params["id"]} if route.path.startswith("/api/v1/projects/{id}") else named
+
+
+async def _with_people(route: Route, request: Request, caller: Caller, content: bytes) -> tuple[bytes, Caller]:
+    """The body with the reviewers of the annotators that it names; or, who asks for the next figure, the caller with
+    their own reviewer. Who is in a project as what is known here alone. Raises Forbidden, Invalid where somebody named
+    is not what they must be, or a pool asks for more annotators than there are."""
+    projects: ProjectsOfTheSite = request.app.state.identity.projects
+    project = request.query_params.get("project", DEFAULT_PROJECT)
+    if route.path.endswith("/next"):
+        reviewer = await projects.reviewer_of(project, caller.person)
+        return content, replace(caller, reviewers={project: reviewer} if reviewer else {})
+    caller.require("assignment.create", project=project)
+    body = _parsed(content)
+    if body is None:
+        return content, caller  # the service says what is wrong with it
+    if route.path.endswith("/pool"):
+        await projects.require_team(project, _overlap_in(body))
+        return content, caller
+    named = pairs_in(body)
+    paired = await projects.paired(project, [Pair(one["annotator"], one.get("reviewer")) for one in named])
+    for one, (_, reviewer) in zip(named, paired, strict=True):
+        one["reviewer"] = reviewer
+    return json.dumps(body).encode(), caller
+
+
+async def _with_names(request: Request, refusal: Response, content: bytes) -> Response:
+    """A refusal that names people as people know them: services know those that they are sent by pseudonym alone."""
+    identity: Identity = request.app.state.identity
+    sent = pairs_in(_parsed(content))
+    names = await identity.accounts.names([id for one in sent for id in (one["annotator"], one.get("reviewer")) if id])
+    problem = _parsed(bytes(refusal.body))
+    said = problem.get("detail") if isinstance(problem, dict) else None
+    if not isinstance(said, str) or not any(id in said for id in names):
+        return refusal
+    for id, name in names.items():
+        said = said.replace(id, name)
+    return JSONResponse({**problem, "detail": said}, refusal.status_code, media_type=refusal.headers["content-type"])
+
+
+def _parsed(content: bytes) -> Any:
+    """Null where it is no JSON."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def pairs_in(body: Any) -> list[dict[str, Any]]:
+    """Parts of a body that name an annotator: itself, or those of its `team`."""
+    if not isinstance(body, dict):
+        return []
+    team = body.get("team")
+    parts = [body, *(team if isinstance(team, list) else [])]
+    return [
+        part
+        for part in parts
+        if isinstance(part, dict)
+        and isinstance(part.get("annotator"), str)
+        and isinstance(part.get("reviewer"), str | None)
+    ]
+
+
+def _overlap_in(body: Any) -> int:
+    """How many annotators one figure of a pool goes to; 0 where it says nothing of that, or nothing that can be."""
+    if not isinstance(body, dict) or not body.get("overlap_share"):
+        return 0
+    overlap = body.get("overlap", 2)
+    return overlap if isinstance(overlap, int) else 0
+
+
 def _granted(route: Route, hop: Hop) -> Endpoint:
     async def pass_on(request: Request) -> Response:
-        return await _passed(route, hop, request, "")
+        return await _passed(route, hop, request, "", await request.body())
 
     return pass_on
 
 
 def _recorded(route: Route, endpoint: Endpoint, audit: Audit) -> Endpoint:
-    """What administrators change in the services is recorded here, where every call passes."""
+    """What administrators and managers change in the services is recorded here, where every call passes."""
 
     async def pass_on(request: Request, person: PersonDep) -> Response:
-        if not person.caller.administers:
+        if not person.caller.manages or (route.previews and not _applies(await request.body())):
             return await endpoint(request, person)
         target = ",".join(request.path_params.values())
         async with audit.recorded(person.caller.person, f"{route.method} {route.path}", target) as act:
@@ -64,14 +150,22 @@ def _recorded(route: Route, endpoint: Endpoint, audit: Audit) -> Endpoint:
     return pass_on
 
 
-async def _passed(route: Route, hop: Hop, request: Request, token: str) -> Response:
+def _applies(content: bytes) -> bool:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return False  # the service refuses it
+    return isinstance(body, dict) and body.get("apply", False) is not False
+
+
+async def _passed(route: Route, hop: Hop, request: Request, token: str, content: bytes) -> Response:
     answer = await hop.request(
         route.method,
         _path(route, request.path_params),
         token=token,
         params=request.query_params.multi_items(),
         headers={name: value for name in SENT_ON if (value := request.headers.get(name)) is not None},
-        content=await request.body(),
+        content=content,
         seconds=route.seconds,
     )
     return passed_back(answer)

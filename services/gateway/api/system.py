@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.gateway.api.asking import PersonDep
 from services.gateway.audit import Audit
 from services.gateway.collecting import Collector
-from shared.access import Caller
+from shared.access import DEFAULT_PROJECT, Caller
 from shared.engine import Engine
 from shared.errors import TransientError, Unavailable
-from shared.http import Hop
+from shared.http import Hop, ProjectQuery
 from shared.standing import GroupProgress, Standing, Watch
 
 VERSION: Final = version("mitagger")
@@ -86,8 +86,9 @@ class Observer:
         found = await self._watch.look()
         return Ready(ready=found.ready, problems=found.problems)
 
-    async def status(self, caller: Caller) -> Status:
-        """For `caller`, who may search. A service that is down is a problem of the status, not of asking for it."""
+    async def status(self, caller: Caller, project: str) -> Status:
+        """For `caller`, who may search; figures and quarantine are the project's. A service that is down is a problem
+        of the status, not of asking for it."""
         standings = await asyncio.gather(self._watch.look(), *(self._standing(hop) for hop in self._apart))
         problems = [problem for standing in standings for problem in standing.problems]
         said = {(one.group, one.topic): one for standing in standings for one in standing.progress}
@@ -96,9 +97,9 @@ class Observer:
             for one in await self._bus.overview():
                 said.setdefault((one.group, one.topic), GroupProgress.model_validate(one, from_attributes=True))
             dead_letters = len(await self._bus.dead_letters(limit=MOST_DEAD_LETTERS))
-            totals = await asyncio.gather(*(self._figures(caller, status) for status in STATUSES))
+            totals = await asyncio.gather(*(self._figures(caller, project, status) for status in STATUSES))
             figures = dict(zip(STATUSES, totals, strict=True))
-            waiting = await self._quarantine(caller)
+            waiting = await self._quarantine(caller, project)
         except TransientError as error:
             problems.append(error.message)
         return Status(
@@ -121,19 +122,21 @@ class Observer:
         except ValidationError:
             return Standing(ready=False, problems=[f"What answers as {hop.service} is no service of MITagger."])
 
-    async def _quarantine(self, caller: Caller) -> int | None:
+    async def _quarantine(self, caller: Caller, project: str) -> int | None:
         """For who may see it."""
         if not caller.may("quarantine.read"):
             return None
         token = self._signer.token(caller, self._ingest.service)
-        answer = await self._ingest.request("GET", "/api/v1/quarantine", token=token, params={"limit": 1})
+        asked = {"limit": 1, "project": project}
+        answer = await self._ingest.request("GET", "/api/v1/quarantine", token=token, params=asked)
         if answer.is_error:
             raise Unavailable("quarantine", f"The quarantine answered {answer.status_code}.")
         return _Waiting.model_validate_json(answer.content).waiting
 
-    async def _figures(self, caller: Caller, status: str) -> int:
+    async def _figures(self, caller: Caller, project: str, status: str) -> int:
         token = self._signer.token(caller, self._export.service)
-        answer = await self._export.request("GET", "/api/v1/search", token=token, params={"status": status, "limit": 1})
+        asked = {"status": status, "limit": 1, "project": project}
+        answer = await self._export.request("GET", "/api/v1/search", token=token, params=asked)
         if answer.is_error:
             raise Unavailable("search", f"The search answered {answer.status_code}.")
         return _Found.model_validate_json(answer.content).total
@@ -156,9 +159,10 @@ def router(observer: Observer, collector: Collector, audit: Audit) -> APIRouter:
         return found
 
     @routes.get("/api/v1/status", tags=["system"], summary="Show what runs and how it does")
-    async def status(person: PersonDep) -> Status:
+    async def status(person: PersonDep, project: ProjectQuery = DEFAULT_PROJECT) -> Status:
+        """Figures and quarantine are counted in one project, everything else is of the installation."""
         person.caller.require("system.read")
-        return await observer.status(person.caller)
+        return await observer.status(person.caller, project)
 
     @routes.post("/api/v1/files/collect", tags=["system"], summary="Remove files that nothing names")
     async def collect_files(person: PersonDep, body: Collection) -> CollectedView:

@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,14 +21,20 @@ PAGES: Final = (
     "work",
     "review",
     "figure",
+    "adjudication",
     "find",
     "collection",
     "import",
     "quarantine",
     "export",
     "people",
+    "progress",
+    "project",
+    "projects",
     "vocabularies",
     "system",
+    "account",
+    "audit",
 )
 # No inline script or style, no foreign host, nobody's frame.
 POLICY: Final = (
@@ -47,17 +53,41 @@ def router(built: Path) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     async def show() -> Response:
-        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
-        page = built / "index.html"
-        if not page.exists():
-            return HTMLResponse(_MISSING, 503, headers)
-        return FileResponse(page, media_type="text/html", headers=headers)
+        return _page(built, 200)
 
     routes.add_api_route("/", show)
     for name in PAGES:
         routes.add_api_route(f"/{name}", show)
         routes.add_api_route(f"/{name}/{{rest:path}}", show)
     return routes
+
+
+def _page(built: Path, status: int) -> Response:
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+    page = built / "index.html"
+    if not page.exists():
+        return HTMLResponse(_MISSING, 503, headers)
+    return FileResponse(page, status, media_type="text/html", headers=headers)
+
+
+class Elsewhere:
+    """ASGI application at addresses that nothing has: who looks with a browser sees the page, which says so and where
+    to go (404 all the same); programs, and what looks for the API or a file, get what `otherwise` says."""
+
+    def __init__(self, built: Path, otherwise: ASGIApp) -> None:
+        self._built = built
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and _for_people(scope):
+            await _page(self._built, 404)(scope, receive, send)
+        else:
+            await self._otherwise(scope, receive, send)
+
+
+def _for_people(scope: Scope) -> bool:
+    first = scope["path"].split("/")[1]
+    return first not in ("api", "assets") and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def assets(built: Path) -> ASGIApp:

@@ -1,7 +1,8 @@
 """OBO, format version 1.2 and 1.4 (owlcollab.github.io/oboformat/doc/GO.format.obo-1_4.html): the terms of an ontology.
 
-Read are id, name, synonym with its scope, is_a and part_of, namespace and subset as types, and xref as mappings; a
-clause that is malformed is skipped, not its file, which is why no library reads it (docs/decisions/0024).
+Read are id, name, synonym with its scope, is_a and part_of, namespace and subset as types, xref and the
+properties skos:…Match as mappings; a clause that is malformed is skipped, not its file, which is why no library reads
+it (docs/decisions/0024).
 """
 
 import re
@@ -15,6 +16,7 @@ OBO: Final = "http://purl.obolibrary.org/obo/"
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SYNONYM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*([A-Z]+)?')
+_MATCH: Final = re.compile(r'(skos:\w+Match)\s+"?([^\s"]+)')
 _ESCAPE: Final = re.compile(r"\\(.)")
 _SCOPES: Final = {"EXACT": "EXACT", "NARROW": "NARROW", "BROAD": "BROAD", "RELATED": "RELATED", None: "RELATED"}
 _MODIFIERS: Final = re.compile(r"\s*(?:\{[^{}]*\}\s*)?(?:!.*)?$")
@@ -79,6 +81,8 @@ def _finish(content: Content, term: _Term | None, file: str, reader: Reader) -> 
             content.types.append((term.id, _bare(value)))
         elif tag == "xref" and ":" in _bare(value):
             content.mappings.append(Mapping(term.id, XREF, _bare(value)))
+        elif tag == "property_value" and (found := _MATCH.match(value)):
+            content.mappings.append(Mapping(term.id, found[1], found[2]))
 
 
 def _named(content: Content, term: _Term, file: str, reader: Reader) -> bool:

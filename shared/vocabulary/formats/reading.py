@@ -24,7 +24,7 @@ _SUFFIXES: Final[dict[str, Format]] = {
     ".tsv": "table",
     ".txt": "table",
 }
-_DAMAGED: Final = (
+DAMAGED: Final = (
     *(EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error),
     *(zipfile.BadZipFile, NotImplementedError, struct.error),
 )
@@ -62,7 +62,7 @@ def read(path: Path, *, vocabulary: str, reader: Reader, name: str = "") -> tupl
     try:
         with bundle_of(path, name) as bundle:
             format, content = _read(bundle, vocabulary, reader)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise Invalid(f"{name} cannot be unpacked: {error}.", remedy="Fetch the file again.") from error
     content.iri_prefix = {**_known(content), **content.iri_prefix}
     if not content.names:

@@ -20,18 +20,25 @@ DOCS = Path(__file__).parents[3] / "docs" / "command-line.md"
 WANTED = {
     "serve", "demo", "learned list",
         "learned disable",
-        "learned enable",
+        "learned enable", "bioportal show", "bioportal allow", "bioportal forbid", "learned widen", "learned narrow",
+    "learned scores list", "learned scores disable", "learned scores enable",
         "import", "annotate", "search", "export", "vocabulary list", "vocabulary lookup",
     "vocabulary import", "vocabulary versions", "vocabulary activate", "vocabulary deactivate", "vocabulary rollback",
     "vocabulary diff", "vocabulary delete", "events tail",
     "vocabulary axes show", "vocabulary axes preview", "vocabulary axes apply", "vocabulary axes rollback",
-    "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor",
+    "vocabulary remap", "mapping import", "mapping list", "mapping targets", "mapping activate", "mapping deactivate",
+    "mapping rollback", "mapping delete",
+    "events republish", "dead-letters list", "dead-letters show", "dead-letters replay", "status", "doctor", "erase",
+    "measures", "measures rebuild",
     "quarantine list", "quarantine show", "quarantine confirm", "quarantine black-out", "quarantine refuse",
     "people list", "people invite", "people link", "people roles", "people disable", "people enable", "people sign-out",
     "people connect",
+    "project list", "project create", "project rename", "project archive", "project open", "project members",
+    "project member", "project remove", "project hand-out", "project move-work",
     "people delete", "keys list", "keys create", "keys delete", "audit export",
     "topics plan", "topics apply", "indexes plan", "indexes apply", "indexes rebuild", "backup", "restore",
     "files collect",
+    "gold list", "gold mark", "gold withdraw", "gold standards", "gold newcomers", "gold admit", "gold scores",
 }  # fmt: skip
 
 runner = CliRunner()
@@ -40,6 +47,8 @@ runner = CliRunner()
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Every command by its whole name. (typer carries a click of its own: its types have no public name.)"""
     for name, command in group.commands.items():
+        if getattr(command, "invoke_without_command", False):
+            yield " ".join((*path, name)), command
         if hasattr(command, "commands"):
             yield from commands(command, (*path, name))
         else:
@@ -125,6 +134,22 @@ def test_serving_some_services_is_refused_with_the_reason(tmp_path: Path) -> Non
 )  # fmt: skip
 def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
     assert runner.invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo", "--team", "--figures", "10"], "10 is too small; give 40 or more."),
+        (["serve", "--port", "99999"], "99999 is too large; give 65535 or less."),
+        (["search", "x", "--limit", "many"], "many is no whole number."),
+        (["export", "--format", "pdf"], "'pdf' is not one of 'csv', 'xml'."),
+    ],
+)
+def test_wrong_usage_is_said_in_plain_words(arguments: list[str], said: str) -> None:
+    result = runner.invoke(app, arguments)
+    assert said in " ".join(result.stderr.split())
+    assert "Input should" not in result.stderr
+    assert "Value error" not in result.stderr
 
 
 @pytest.mark.parametrize("name", ["missing", "notes.txt"])

@@ -17,6 +17,23 @@ def test_a_token_says_who_asks() -> None:
     assert signer.caller(signer.token(CALLER, "annotation"), "annotation") == CALLER
 
 
+def test_a_token_that_was_good_is_refused_once_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = Signer(KEY)
+    token = signer.token(CALLER, "annotation")
+    signer.caller(token, "annotation")
+    later = time.time() + 61
+    monkeypatch.setattr("shared.grants.time.time", lambda: later)
+    with pytest.raises(Unauthenticated):
+        signer.caller(token, "annotation")
+
+
+def test_another_role_is_another_token_at_once() -> None:
+    signer = Signer(KEY)
+    signer.token(CALLER, "annotation")
+    now_reviewer = Caller(CALLER.person, {"default": frozenset({"reviewer"})})
+    assert signer.caller(signer.token(now_reviewer, "annotation"), "annotation") == now_reviewer
+
+
 def test_a_token_is_for_one_service() -> None:
     signer = Signer(KEY)
     with pytest.raises(Unauthenticated):

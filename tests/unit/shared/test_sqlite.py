@@ -111,3 +111,28 @@ async def test_a_write_after_closing_began_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await asyncio.wait_for(database.write(lambda connection: 7), 10)
     await closing
+
+
+async def test_reads_that_closing_overtakes_are_refused_and_keep_no_thread(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.sqlite")
+    await database.open(readers=1)
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: apsw.Connection) -> int:
+        started.set()
+        go_on.wait(10)
+        return 1
+
+    first = asyncio.create_task(database.read(slow))
+    await asyncio.to_thread(started.wait, 10)
+    waiting = [asyncio.create_task(database.read(lambda connection: 2)) for _ in range(3)]
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    async with asyncio.timeout(10):
+        await closing
+        outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert outcomes[0] == 1
+    assert all(one == 2 or isinstance(one, Unavailable) for one in outcomes[1:])
+    with pytest.raises(Unavailable):
+        await database.read(lambda connection: 3)

@@ -70,7 +70,7 @@ class Figure(RuleBasedStateMachine):
             assert told
             self.review = review.changed(version=self.review.version + 1)
             self.events += told
-            self.assignment = reviewing.recorded(self.assignment, self.assignment.judged.round)
+            self.assignment = reviewing.recorded(self.assignment, self.assignment)
 
     @rule(curie=CURIES, assertion=ASSERTIONS)
     def accept(self, curie: str, assertion: str) -> None:

@@ -112,8 +112,8 @@ def test_what_can_be_sent_again_is_what_was_sent_last() -> None:
     assert again.id == event.id
 
 
-def test_recording_clears_the_flag_of_that_round_only() -> None:
+def test_recording_clears_the_flag_unless_the_assignment_was_changed_since() -> None:
     returned = judge(submit(assignment(), False, NOW), "returned", "Again.", NOW)
-    assert recorded(returned, 1).unrecorded is False
-    again = judge(submit(returned, False, NOW), "approved", "", NOW)
-    assert recorded(again, 1).unrecorded is True
+    assert recorded(returned, returned).unrecorded is False
+    again = judge(submit(returned, False, NOW), "approved", "", NOW).changed(version=returned.version + 1)
+    assert recorded(again, returned).unrecorded is True

@@ -91,6 +91,16 @@ def test_an_accepted_tag_has_the_content_of_the_recommendation() -> None:
     assert (event.revision, event.figure, event.actor, event.assignment) == (1, "f1", "ada", "as1")
 
 
+def test_what_was_accepted_in_bulk_says_so_until_somebody_accepts_it_alone() -> None:
+    bulk, [event] = after(assignment(), accept(bulk=True))
+    assert isinstance(event, TagAccepted)
+    assert event.tag.bulk
+    alone, [event] = after(bulk, accept())
+    assert isinstance(event, TagAccepted)
+    assert not event.tag.bulk
+    assert [tag.bulk for tag in alone.tags] == [False]
+
+
 def test_accepting_with_another_assertion_replaces_the_former_tag() -> None:
     first, _ = after(assignment(), accept())
     second, events = after(first, accept(assertion="uncertain"))

@@ -103,7 +103,13 @@ class Installation:
 
 @pytest.fixture
 async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
-    async with embedded(tmp_path, MODELS) as engine:
+    async with installed(tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def installed(folder: Path) -> AsyncIterator[Installation]:
+    async with embedded(folder, MODELS) as engine:
         names = ("ingest", "recommender", "annotation", "export")
         hops = {name: Hop(name, app=echo(name, engine).app) for name in names}
         gateway = build(engine, hops, upload_bytes=UPLOAD_BYTES, local_key="local")

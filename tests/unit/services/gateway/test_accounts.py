@@ -10,6 +10,7 @@ import pytest
 from services.gateway.accounts import Accounts
 from services.gateway.model import Account, Administrators, Session
 from services.gateway.passwords import Passwords
+from services.gateway.secret import link_parts
 from services.gateway.service import build
 from services.gateway.throttle import FREE_OF_AN_ADDRESS, Throttle, network_of
 from shared.clock import now
@@ -49,7 +50,9 @@ async def test_who_is_invited_sets_the_password_once_and_is_signed_in(installati
         assert (await joined(ada, invitation["link"], OTHER)).status_code == 401
         assert (await states(administrator))["Ada"] == "active"
     (account,) = (await installation.engine.documents.collection(Account).find({"name_key": "ada"})).items
-    assert invitation["link"].partition("_")[2] not in account.model_dump_json()
+    link = link_parts(invitation["link"])
+    assert link
+    assert link[1] not in account.model_dump_json()
     async with installation.signed_in("Ada", PASSWORD) as ada:
         assert (await ada.get("/api/v1/session")).json()["roles"] == ["annotator"]
 

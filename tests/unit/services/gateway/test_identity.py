@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from pwdlib import PasswordHash
 
 from services.gateway.identity import Identity
 from services.gateway.model import Account, Session
@@ -21,6 +22,10 @@ async def test_first_start_creates_one_administrator_whose_password_is_stored_no
     assert account.name == "administrator"
     assert installation.password not in account.model_dump_json()
     assert account.password_hash.startswith("$argon2id$")
+
+
+def test_a_stolen_hash_is_expensive_to_guess(slow_hasher: PasswordHash) -> None:
+    assert slow_hasher.hash(ADA["password"]).startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # type: ignore[arg-type]
 
 
 async def test_session_cookie_is_http_only_strict_and_hashed_at_rest(installation: Installation) -> None:

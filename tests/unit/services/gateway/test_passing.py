@@ -4,10 +4,20 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from services.gateway.routes import ROUTES, Route
 from shared.http import MAX_JSON_BYTES
-from tests.unit.services.gateway.conftest import Installation
+from tests.unit.services.gateway.conftest import Installation, installed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    """One for all, which only ask."""
+    async with installed(tmp_path_factory.mktemp("gateway")) as found:
+        yield found
 
 
 async def test_request_arrives_whole_with_who_asks(installation: Installation) -> None:
@@ -67,7 +77,8 @@ async def test_what_is_no_upload_is_read_no_further_than_its_bound(installation:
 )
 async def test_every_route_reaches_its_service_and_needs_somebody(installation: Installation, route: Route) -> None:
     method, service = route.method, route.service
-    path = re.sub(r"\{\w+\}", "f1", route.path.replace("{curie}", "GO:0005634"))
+    named = route.path.replace("{curie}", "GO:0005634").replace("projects/{id}", "projects/default")
+    path = re.sub(r"\{\w+\}", "f1", named)
     async with installation.browser() as stranger:
         assert (await stranger.request(method, path)).status_code == 401
     async with installation.browser(Authorization="Bearer local") as browser:

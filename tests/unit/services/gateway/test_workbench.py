@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.gateway.api import workbench
 from services.gateway.api.headers import ProtectingHeaders
-from services.gateway.api.workbench import PAGES, assets, router
+from services.gateway.api.workbench import PAGES, Elsewhere, assets, router
 
 WEB = Path(workbench.__file__).parents[1] / "web"
 
@@ -25,6 +25,7 @@ def browser(built: Path) -> httpx.AsyncClient:
     app = FastAPI(openapi_url=None)
     app.include_router(router(built))
     app.mount("/assets", assets(built))
+    app.router.default = Elsewhere(built, app.router.default)
     app.add_middleware(ProtectingHeaders)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://system")
 
@@ -50,6 +51,22 @@ async def test_its_files_are_kept_by_browsers_and_others_are_not_there(built: Pa
             missing = await asking.get(path)
             assert missing.status_code == 404
             assert "immutable" not in missing.headers["cache-control"]
+
+
+async def test_an_unknown_address_shows_the_page_to_browsers_alone(built: Path) -> None:
+    browsing = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with browser(built) as asking:
+        page = await asking.get("/nonsense/of?some=kind", headers=browsing)
+        assert (page.status_code, page.text) == (404, "<title>MITagger</title>")
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        for method, path, headers in (
+            ("GET", "/nonsense", {}),
+            ("POST", "/nonsense", browsing),
+            ("GET", "/api/v1/nonsense", browsing),
+            ("GET", "/assets/nonsense.js", browsing),
+        ):
+            plain = await asking.request(method, path, headers=headers)
+            assert (plain.status_code, "MITagger" in plain.text) == (404, False)
 
 
 async def test_a_checkout_without_it_says_how_it_is_built(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.nlp.analysis import analyse
+from services.nlp.analysis import Text, analyse, analyses, findings
 from services.nlp.sentences import sentences
 from services.nlp.tokens import tokens
 from shared.events.envelope import MAX_BODY_BYTES
@@ -19,7 +19,8 @@ from shared.events.legend import Analysis, LegendTokenized, Offsets
 
 # Pieces that the rules look at, so that random texts reach them.
 PIECES = st.sampled_from([
-    "(A)", "(B, C)", "(A–Z)", " A. ", "\n\n", "panel a", "(left)", "right panel", "no ", "not detected", " in ", ". ",
+    "(A)", "(B, C)", "(A–Z)", " A. ", "\n\n", "panel a", "(left)", "right panel", "(", ")", "(top", "no ", " in ",
+    "not detected", ". ",
     "GCL, x y; ", "alpha beta (AB) ", " = ", "Fig. 1", "et al. ", "\x1c", "\u2028", "e\u0301", "İ", "ﬀ", "😀", "“.",
     "”", "'", "0.05",
 ])  # fmt: skip
@@ -48,6 +49,17 @@ def assert_exact(text: str, analysis: Analysis) -> None:
 @given(TEXTS)
 def test_offsets_are_exact_on_any_text(text: str) -> None:
     assert_exact(text, analyse(text))
+
+
+@settings(deadline=None)
+@given(st.lists(TEXTS, max_size=6))
+def test_texts_are_analysed_together_as_each_alone(texts: list[str]) -> None:
+    together = [Text(text, language="en") for text in texts]
+    alone = [analyse(text, language="en") for text in texts]
+    assert analyses(together) == alone
+    for found, analysis in zip(findings(together), alone, strict=True):
+        for what in ("panels", "abbreviations", "scopes"):
+            assert [one._asdict() for one in getattr(found, what)] == analysis.model_dump()[what]
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50))))

@@ -217,3 +217,45 @@ def test_time_is_linear_in_the_text(annotator: LocalAnnotator, unit: str) -> Non
 
     # Eight times the text may take some 8 times as long; quadratic time would be 64 times.
     assert seconds(80_000) < 25 * seconds(10_000) + 0.05
+
+
+LOBES = [
+    ("L:1", "frontal lobe", "LABEL"),
+    ("L:2", "temporal lobe", "LABEL"),
+    ("L:3", "parietal lobe", "LABEL"),
+    ("L:4", "T cell", "LABEL"),
+    ("L:5", "B cell", "LABEL"),
+    ("L:6", "α-catenin", "LABEL"),
+    ("L:7", "β-catenin", "LABEL"),
+    ("L:8", "frontal bone", "LABEL"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The frontal and temporal lobe", {"frontal": "L:1", "temporal lobe": "L:2"}),
+        ("frontal, parietal and temporal lobes", {"frontal": "L:1", "parietal": "L:3", "temporal lobes": "L:2"}),
+        ("frontal, parietal, or temporal lobe", {"frontal": "L:1", "parietal": "L:3", "temporal lobe": "L:2"}),
+        ("T and B cells", {"T": "L:4", "B cells": "L:5"}),
+        ("α- and β-catenin", {"α-": "L:6", "β-catenin": "L:7"}),
+        ("frontal bone and temporal lobe", {"frontal bone": "L:8", "temporal lobe": "L:2"}),
+        ("mice and temporal lobe", {"temporal lobe": "L:2"}),
+        ("frontal. And temporal lobe", {"temporal lobe": "L:2"}),
+    ],
+)
+def test_names_that_share_their_end_are_found_where_their_own_word_stands(text: str, found: dict[str, str]) -> None:
+    annotations = annotate(LocalAnnotator(vocabularies(L=LOBES), by=weights("stated")), text)
+    assert {one.text: one.concept.curie for one in annotations} == found
+    assert all(text[one.start : one.end] == one.text for one in annotations)
+
+
+def test_coordination_takes_time_in_proportion_to_the_text() -> None:
+    annotator = LocalAnnotator(vocabularies(L=LOBES), by=weights("stated"))
+    hostile = "frontal, " * 2000 + "and temporal lobe " + "and " * 2000 + "a-" * 2000 + " and B cell"
+    begun = time.process_time()
+    annotate(annotator, hostile)
+    once = time.process_time() - begun
+    begun = time.process_time()
+    annotate(annotator, hostile * 8)
+    assert time.process_time() - begun < 8 * 6 * max(once, 0.005)

@@ -8,6 +8,7 @@ import pytest
 
 from services.recommender.metadata import terms
 from shared.errors import Invalid, NotFound, TooLarge, Unavailable
+from shared.settings import Settings
 from shared.vocabulary import defaults
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.axes import AXES
@@ -16,8 +17,9 @@ CELLS = "id\tname\tscope\nCL:1\tneuron\tLABEL\n"
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Vocabularies:
-    return defaults.load(tmp_path_factory.mktemp("vocabularies"))
+def shipped() -> Vocabularies:
+    """From this machine's cache, where servers that tests start look too: compiled once on a new machine."""
+    return defaults.load(Settings().cache / "vocabularies")
 
 
 @pytest.fixture

@@ -252,10 +252,10 @@ def test_zips_that_would_do_harm_are_refused(tmp_path: Path, monkeypatch: pytest
 
 def test_a_release_without_its_descriptions_is_refused(tmp_path: Path) -> None:
     folder = rf2_release(tmp_path, packed=False)
-    next(folder.rglob("*Description*")).unlink()
+    next(folder.rglob("sct2_Description_Snapshot*")).unlink()
     with pytest.raises(Invalid, match="sct2_Description_Snapshot"):
         said(folder)
-    file = next(folder.rglob("*Concept*"))
+    file = next(folder.rglob("sct2_Concept_Snapshot*"))
     file.write_text("\t".join(reversed(rf2.CONCEPT)) + "\n", encoding="utf-8")
     write(folder, "sct2_Description_Snapshot-en_INT_20260101.txt", "\t".join(rf2.DESCRIPTION) + "\n")
     with pytest.raises(Invalid, match="line 1: the columns"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.errors import NotFound
 from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.compile import compile_sources
-from shared.vocabulary.lookup import complete, describe
+from shared.vocabulary.lookup import below, complete, describe
 from shared.vocabulary.words import spoken
 from tests.support.vocabularies import source
 
@@ -126,3 +126,21 @@ def test_one_curie_in_two_ontologies_is_told_apart(anatomy: Vocabularies) -> Non
 def test_an_unknown_curie_is_not_found(anatomy: Vocabularies) -> None:
     with pytest.raises(NotFound, match="UBERON:9"):
         describe(anatomy, "UBERON:9")
+
+
+def test_descendants_are_all_below_nearest_first_each_once_also_in_circles() -> None:
+    names = [(f"UBERON:{n}", f"part {n}", "LABEL") for n in range(1, 7)]
+    below_each = [
+        ("UBERON:2", "UBERON:1"),
+        ("UBERON:3", "UBERON:2"),
+        ("UBERON:4", "UBERON:1"),
+        ("UBERON:3", "UBERON:4"),
+    ]
+    vocabularies = Vocabularies(
+        compile_sources([source("UBERON", names, parents=[*below_each, ("UBERON:6", "UBERON:5")])])
+    )
+    assert below(vocabularies, "UBERON:1", limit=10) == ["UBERON:2", "UBERON:4", "UBERON:3"]
+    assert below(vocabularies, "UBERON:1", limit=2) == ["UBERON:2", "UBERON:4"]
+    assert below(vocabularies, "UBERON:3", limit=10) == []
+    with pytest.raises(NotFound):
+        below(vocabularies, "UBERON:99", limit=10)

@@ -31,6 +31,18 @@ export interface Answer<T> {
 
 const SECONDS = 60
 
+let chosen = (): string => ''
+
+/** Calls are about this project from now on, as far as they are about one: the API takes it as a query parameter
+everywhere, and what has an id is of its own project anyway. '' leaves it to the server. */
+export const about = (project: () => string): void => void (chosen = project)
+
+function scoped(path: string): string {
+  const project = chosen()
+  if (!project || /[?&]project=/.test(path)) return path
+  return `${path}${path.includes('?') ? '&' : '?'}project=${encodeURIComponent(project)}`
+}
+
 export async function call<T>(
   method: string,
   path: string,
@@ -41,7 +53,7 @@ export async function call<T>(
   const timeout = AbortSignal.timeout(SECONDS * 1000)
   let response: Response
   try {
-    response = await fetch(path, {
+    response = await fetch(scoped(path), {
       method,
       headers,
       body: options.json !== undefined ? JSON.stringify(options.json) : (options.body ?? null),
@@ -62,6 +74,8 @@ export const get = async <T>(path: string, signal?: AbortSignal): Promise<T> =>
 
 export const post = async <T>(path: string, json: unknown = {}): Promise<T> =>
   (await call<T>('POST', path, { json })).body
+
+export const put = async <T>(path: string, json: unknown): Promise<T> => (await call<T>('PUT', path, { json })).body
 
 export const remove = async (path: string): Promise<void> => {
   await call('DELETE', path)
@@ -87,7 +101,7 @@ export function upload<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open('POST', path)
+    request.open('POST', scoped(path))
     request.responseType = 'json'
     request.setRequestHeader('Accept', 'application/json')
     if (type) request.setRequestHeader('Content-Type', type)

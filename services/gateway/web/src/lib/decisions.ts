@@ -3,7 +3,7 @@
 The server's rules (services/annotation/tagging.py) decide; this shows at once what they will say. */
 import type { Assertion, Axis, Command, Concept, Decision, Recommendation, Tag } from '../api/types'
 
-export type Shown = Pick<Decision, 'key' | 'kind' | 'recommendation' | 'reason' | 'tag'>
+export type Shown = Pick<Decision, 'key' | 'kind' | 'recommendation' | 'reason' | 'tag'> & Partial<Pick<Decision, 'by'>>
 
 export const conceptKey = (curie: string, assertion: Assertion): string => `${curie}|${assertion}`
 
@@ -49,7 +49,10 @@ export function applied(decisions: readonly Shown[], command: Command): Shown[] 
           kind: command.kind,
           recommendation: command.recommendation,
           reason: command.kind === 'reject' ? (command.reason ?? null) : null,
-          tag: tagFrom(key, command.shown as Recommendation, command.kind === 'accept' ? command.assertion : null),
+          tag: {
+            ...tagFrom(key, command.shown as Recommendation, command.kind === 'accept' ? command.assertion : null),
+            bulk: command.kind === 'accept' && (command.bulk ?? false),
+          },
         }
   const others = decisions
     .filter((one) => one.key !== key)
@@ -87,6 +90,7 @@ function again(decision: Shown): Command {
           panels: tag.panels ?? [],
           spans: tag.spans ?? [],
           shown,
+          bulk: tag.bulk ?? false,
         }
       : { kind: 'reject', recommendation: decision.recommendation, reason: decision.reason, shown }
   }
@@ -162,6 +166,7 @@ function tagFrom(key: string, shown: Recommendation, assertion: Assertion | null
     spans: shown.spans ?? [],
     source: 'recommendation',
     score: shown.score,
+    bulk: false,
     annotator: '',
     decided_at: new Date().toISOString(),
   }
@@ -181,6 +186,7 @@ function tagOf(key: string, command: Extract<Command, { kind: 'add' }>): Tag {
     spans: (command.spans ?? []).map((span) => ({ ...span, text: span.text ?? '' })),
     source: command.curie ? 'search' : 'free_text',
     score: null,
+    bulk: false,
     annotator: '',
     decided_at: new Date().toISOString(),
   }

@@ -11,25 +11,46 @@ export type KeyName =
   | 'tagSelection'
   | 'undo'
   | 'redo'
+  | 'newer'
   | 'submit'
   | 'nextFigure'
   | 'help'
+  | 'asFirst'
+  | 'asSecond'
+  | 'asThird'
+  | 'keepAll'
+  | 'keepNone'
 
-export const KEYS: readonly { name: KeyName; does: string; key: string }[] = [
-  { name: 'next', does: 'Next recommendation', key: 'j' },
-  { name: 'previous', does: 'Previous recommendation', key: 'k' },
-  { name: 'accept', does: 'Accept', key: 'a' },
-  { name: 'reject', does: 'Reject (then 1 to 4 for a reason)', key: 'x' },
-  { name: 'assertion', does: 'Present, uncertain or absent', key: 's' },
-  { name: 'bulk', does: 'Accept all sure ones of the axis', key: 'A' },
-  { name: 'add', does: 'Add a tag', key: '/' },
-  { name: 'tagSelection', does: 'Tag the selected words of the legend', key: 't' },
-  { name: 'undo', does: 'Undo', key: 'u' },
-  { name: 'redo', does: 'Redo', key: 'U' },
-  { name: 'submit', does: 'Submit', key: 'Ctrl+Enter' },
-  { name: 'nextFigure', does: 'Next figure', key: 'n' },
-  { name: 'help', does: 'Show these keys', key: '?' },
+/** Where a key works. One key may do something else elsewhere. */
+export type Place = 'everywhere' | 'tagging' | 'adjudication'
+
+export const KEYS: readonly { name: KeyName; does: string; key: string; place: Place }[] = [
+  { name: 'nextFigure', does: 'Next figure', key: 'n', place: 'everywhere' },
+  { name: 'next', does: 'Next recommendation or difference', key: 'j', place: 'everywhere' },
+  { name: 'previous', does: 'Previous recommendation or difference', key: 'k', place: 'everywhere' },
+  { name: 'submit', does: 'Submit, approve or settle', key: 'Ctrl+Enter', place: 'everywhere' },
+  { name: 'help', does: 'Show these keys', key: '?', place: 'everywhere' },
+  { name: 'accept', does: 'Accept', key: 'a', place: 'tagging' },
+  { name: 'reject', does: 'Reject (then 1 to 4 for a reason)', key: 'x', place: 'tagging' },
+  { name: 'assertion', does: 'Present, uncertain or absent', key: 's', place: 'tagging' },
+  { name: 'bulk', does: 'Accept all sure ones of the axis', key: 'A', place: 'tagging' },
+  { name: 'add', does: 'Add a tag', key: '/', place: 'tagging' },
+  { name: 'tagSelection', does: 'Tag the selected words of the legend', key: 't', place: 'tagging' },
+  { name: 'undo', does: 'Undo', key: 'u', place: 'tagging' },
+  { name: 'redo', does: 'Redo', key: 'U', place: 'tagging' },
+  { name: 'newer', does: 'Show newer recommendations', key: 'r', place: 'tagging' },
+  { name: 'asFirst', does: 'As A has it', key: '1', place: 'adjudication' },
+  { name: 'asSecond', does: 'As B has it', key: '2', place: 'adjudication' },
+  { name: 'asThird', does: 'As C has it', key: '3', place: 'adjudication' },
+  { name: 'keepAll', does: 'Keep what differs', key: 'b', place: 'adjudication' },
+  { name: 'keepNone', does: 'Drop what differs', key: 'x', place: 'adjudication' },
 ]
+
+/** Whether two keys work in one place. */
+function meet(one: KeyName, other: KeyName): boolean {
+  const [place, there] = [one, other].map((name) => KEYS.find((key) => key.name === name)?.place)
+  return place === there || place === 'everywhere' || there === 'everywhere'
+}
 
 const STORED = 'mitagger.keys'
 
@@ -89,11 +110,20 @@ class Keys {
     return this.letters || key.length > 1 ? key : ''
   }
 
-  /** Gives a key another meaning; whoever had it gets the freed one. */
+  /** Gives a key another meaning; what had it where both work gets the freed one. */
   remap(name: KeyName, key: string): void {
     const before = this.of(name)
-    const holder = KEYS.find((other) => other.name !== name && this.of(other.name) === key)
-    this.#stored.keys = { ...this.#stored.keys, [name]: key, ...(holder ? { [holder.name]: before } : {}) }
+    const changed: Partial<Record<KeyName, string>> = { [name]: key }
+    const pushed = (from: KeyName, taken: string, given: string): void => {
+      for (const other of KEYS) {
+        if (other.name in changed || this.of(other.name) !== taken || !meet(from, other.name)) continue
+        changed[other.name] = given
+        // One that works everywhere may meet, with the freed key, what has that key elsewhere.
+        pushed(other.name, given, taken)
+      }
+    }
+    if (key !== before) pushed(name, key, before)
+    this.#stored.keys = { ...this.#stored.keys, ...changed }
     this.#save()
   }
 
@@ -107,7 +137,7 @@ class Keys {
     const press = (event: KeyboardEvent): void => {
       const key = written(event)
       const named = KEYS.find(({ name }) => actions[name] && this.of(name) === key)
-      const act = others[key] ?? (named && actions[named.name])
+      const act = named ? actions[named.name] : others[key]
       if (!act) return
       event.preventDefault()
       act()

@@ -1,4 +1,4 @@
-/** Short messages in the corner, also spoken by screen readers. */
+/** Short messages below the header, where they cover no button, also spoken by screen readers. */
 import { Problem } from '../api/client'
 
 export interface Notice {
@@ -12,7 +12,9 @@ class Notices {
   shown = $state<Notice[]>([])
   #next = 0
 
+  /** What went well; it takes the place of what went well before. */
   say(text: string): void {
+    this.shown = this.shown.filter(({ kind }) => kind !== 'good')
     this.#add('good', text, '', 4000)
   }
 

@@ -1,5 +1,6 @@
-/** Concepts that this person adds, the recent and frequent first, in this browser. */
+/** Concepts that this person adds in a project, the recent and frequent first, in this browser. */
 import type { Axis, Concept } from '../api/types'
+import { session } from './session.svelte'
 
 export interface Used {
   concept: Concept
@@ -8,12 +9,13 @@ export interface Used {
   last: number
 }
 
-const KEY = 'mitagger.used'
 const MOST = 60
+
+const place = (): string => `mitagger.used.${session.who?.person ?? ''}.${session.id}`
 
 export function used(): Used[] {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? '[]') as Used[]
+    return JSON.parse(localStorage.getItem(place()) ?? '[]') as Used[]
   } catch {
     return []
   }
@@ -24,7 +26,7 @@ export function use(concept: Concept, axis: Axis): void {
   const before = all.find((one) => one.concept.curie === concept.curie && one.axis === axis)
   const now: Used = { concept, axis, times: (before?.times ?? 0) + 1, last: Date.now() }
   const rest = all.filter((one) => one !== before)
-  localStorage.setItem(KEY, JSON.stringify([now, ...rest].slice(0, MOST)))
+  localStorage.setItem(place(), JSON.stringify([now, ...rest].slice(0, MOST)))
 }
 
 const DAY = 86_400_000

@@ -1,17 +1,25 @@
 /** Where we are: a path and its query, kept in the browser's history. */
 
+const PROJECT = 'project'
+
 class Router {
   path = $state(location.pathname)
   query = $state(new URLSearchParams(location.search))
+  /** The project that the address names; '': none. It stays from page to page. */
+  project = $derived(this.query.get(PROJECT) ?? '')
 
   constructor() {
     addEventListener('popstate', () => this.#read())
     document.addEventListener('click', (event) => this.#follow(event))
   }
 
-  go(to: string, options: { replace?: boolean } = {}): void {
-    if (options.replace) history.replaceState(null, '', to)
-    else history.pushState(null, '', to)
+  go(to: string, options: { replace?: boolean; project?: string } = {}): void {
+    const next = new URL(to, location.origin)
+    const project = options.project ?? (next.searchParams.get(PROJECT) || this.project)
+    if (project) next.searchParams.set(PROJECT, project)
+    const address = next.pathname + next.search + next.hash
+    if (options.replace) history.replaceState(null, '', address)
+    else history.pushState(null, '', address)
     this.#read()
     if (!options.replace) scrollTo(0, 0)
   }

@@ -3,10 +3,10 @@
 Each command shows at once, is saved in order, and is taken back with a message when it is refused. A lost network or
 a session that ended only delays: the queue is kept in the browser until it is empty. */
 import { call, get, Problem } from '../api/client'
-import type { Assignment, Command, Recommendation } from '../api/types'
+import type { Assignment, Axis, Command, Recommendation } from '../api/types'
 import { applied, bare, inverse, keyOf, type Shown } from './decisions'
 import { notices } from './notices.svelte'
-import { signedIn } from './session.svelte'
+import { session, signedIn } from './session.svelte'
 import { ahead } from './work.svelte'
 
 /** Somebody else decided on the same concept meanwhile. */
@@ -33,6 +33,9 @@ export class Sheet {
   #sending: Promise<void> | null = null
   #acting: Promise<void> = Promise.resolve()
   #closed = false
+  #heard = 0
+  /** Somebody else, or another window, changed it: shown until the next action. */
+  changed = $state(false)
 
   constructor(assignment: Assignment) {
     this.assignment = assignment
@@ -52,8 +55,14 @@ export class Sheet {
     return this.#queue.length
   }
 
+  /** Its annotator's to change, or its reviewer's while it is reviewed. */
   get editable(): boolean {
-    return this.assignment.state === 'open' || this.assignment.state === 'returned'
+    return this.assignment.state === 'open' || this.assignment.state === 'returned' || this.corrects
+  }
+
+  /** Whether its reviewer has it before them. */
+  get corrects(): boolean {
+    return this.assignment.state === 'submitted' && this.assignment.reviewer === session.who?.person
   }
 
   get canUndo(): boolean {
@@ -67,6 +76,7 @@ export class Sheet {
   /** Do commands as one step, which one undo takes back. */
   do(...commands: Command[]): void {
     if (!this.editable || !commands.length) return
+    this.changed = false
     let decisions = this.decisions
     const back: Command[] = []
     for (const command of commands) {
@@ -106,19 +116,29 @@ export class Sheet {
     if (this.#queue.length) throw new Problem(0, 'Not everything is saved yet.', 'Wait for the network, then try again.')
   }
 
-  async submit(noTagApplies: boolean): Promise<void> {
+  /** `noTagOn`: axes on which no tag applies, of those that the project requires. */
+  submit(noTagApplies: boolean, noTagOn: readonly Axis[] = []): Promise<void> {
+    this.#acting = this.#submit(noTagApplies, noTagOn)
+    return this.#acting
+  }
+
+  async #submit(noTagApplies: boolean, noTagOn: readonly Axis[]): Promise<void> {
     await this.saved()
-    this.assignment = await signedIn(() => this.#post('submit', { no_tag_applies: noTagApplies }))
+    this.assignment = await signedIn(() => this.#post('submit', { no_tag_applies: noTagApplies, no_tag_on: noTagOn }))
     this.#done = this.#undone = []
   }
 
-  async review(verdict: 'approved' | 'returned', comment: string): Promise<void> {
+  /** `reasons`: what has to change, by the key of a tag. */
+  async review(verdict: 'approved' | 'returned', comment: string, reasons: Record<string, string> = {}): Promise<void> {
     await this.#acting
-    this.assignment = await signedIn(() => this.#post('review', { verdict, comment }))
+    await this.saved()
+    const said = Object.entries(reasons).map(([key, text]) => ({ key, text }))
+    this.assignment = await signedIn(() => this.#post('review', { verdict, comment, reasons: said }))
+    this.#done = this.#undone = []
   }
 
   /** What is not a decision on a concept: skip, flag, recall, reopen, begin a review. */
-  act(action: 'skip' | 'flag' | 'recall' | 'reopen' | 'review/begin', json: unknown = {}): Promise<void> {
+  act(action: 'skip' | 'flag' | 'recall' | 'reopen' | 'revert' | 'review/begin', json: unknown = {}): Promise<void> {
     this.#acting = this.#act(action, json)
     return this.#acting
   }
@@ -133,6 +153,33 @@ export class Sheet {
   async refresh(): Promise<void> {
     const fresh = await signedIn(() => get<Assignment>(this.#path()))
     if (fresh.version >= this.assignment.version) this.assignment = fresh
+    this.#send()
+  }
+
+  /** Newer recommendations in place of those shown. */
+  async newer(): Promise<void> {
+    await this.saved()
+    this.assignment = await signedIn(() => this.#post('recommendations/refresh', {}))
+  }
+
+  /** The server has this version, which may come of another window or person (null: some newer one). What waits here
+  meets it when it is sent. */
+  async heard(version: number | null): Promise<void> {
+    this.#heard = Math.max(this.#heard, version ?? this.assignment.version + 1)
+    await this.#acting.catch(() => undefined)
+    while (this.#sending) await this.#sending
+    const before = this.assignment.version
+    if (this.#closed || this.#queue.length || this.#heard <= before) return
+    await this.refresh()
+    this.#heard = this.assignment.version
+    if (this.assignment.version > before) this.changed = true
+  }
+
+  /** It shows more than before, at the same version. Whatever waits here is answered with it. */
+  async offered(): Promise<void> {
+    await this.#acting.catch(() => undefined)
+    while (this.#sending) await this.#sending
+    if (!this.#closed && !this.#queue.length) await this.refresh()
   }
 
   /** Answers a clash: with one's own decision, or with theirs. */
@@ -180,13 +227,27 @@ export class Sheet {
     })
   }
 
+  /** Its annotator has it before them: what is recommended stays as it is shown. Failing does no harm, for the first
+  decision says the same. */
+  async #open(): Promise<void> {
+    const { annotator, recommendations } = this.assignment
+    if (!this.editable || annotator !== session.who?.person || recommendations.held || recommendations.hidden) return
+    if (!recommendations.items.length) return
+    try {
+      this.assignment = await signedIn(() => this.#post('open', {}, false))
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+    }
+  }
+
   async #run(insist: boolean): Promise<void> {
+    await this.#open()
     let wait = 500
     for (let command = this.#queue[0]; command && !this.clash; command = this.#queue[0]) {
       if (this.#closed && this.away) return
       const one = command
       try {
-        const answer = await signedIn(() => this.#post('decisions', one, !insist))
+        const answer = await signedIn(() => this.#post(this.corrects ? 'review/decisions' : 'decisions', one, !insist))
         insist = false
         this.away = ''
         wait = 500

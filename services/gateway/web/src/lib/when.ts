@@ -1,0 +1,8 @@
+/** Times as every page says them: 24 hours, the month in letters. */
+const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
+const SECOND = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' })
+const DAY = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
+
+export const moment = (at: string): string => MOMENT.format(new Date(at))
+export const second = (at: string): string => SECOND.format(new Date(at))
+export const day = (at: string): string => DAY.format(new Date(at))

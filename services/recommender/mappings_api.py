@@ -1,0 +1,181 @@
+"""The HTTP door of the site's mappings between vocabularies, for administrators."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.recommender.model import MappingSet, MappingVersion, VersionState
+from services.recommender.site_mappings import SiteMappings
+from services.recommender.vocabularies_api import Change, Id, Name, SetView, SkippedRowView
+from shared.http import CallerDep, Limit, PageOf
+from shared.vocabulary.formats.mapped import MappingFormat
+
+
+class NewMappings(BaseModel):
+    """Mappings to import: a file that was uploaded (`POST /api/v1/uploads`: SSSOM as TSV, a zip of such, or OBO for its
+    xrefs), or what an imported vocabulary (`vocabulary`, the id of its version) says of others."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "mondo-snomed", "upload": "0" * 64, "file": "mondo.sssom.tsv", "activate": True},
+                {"name": "mondo-xrefs", "vocabulary": "0197a0f0c3d2" + "0" * 20},
+            ]
+        },
+    )
+
+    name: Name
+    upload: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
+    file: Annotated[str, Field(max_length=255, description="Its name, whose ending tells the format")] = ""
+    vocabulary: Id | None = None
+    version: Annotated[str, Field(max_length=100, description="Default: what the file says, else its hash")] = ""
+    least_confidence: Annotated[
+        float, Field(ge=0, le=1, description="Rows that state a lower confidence are left out")
+    ] = 0.0
+    activate: Annotated[bool, Field(description="Use them as soon as they are imported")] = False
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if bool(self.upload) == bool(self.vocabulary):
+            raise ValueError("give either upload or vocabulary")
+        if self.upload and not self.file:
+            raise ValueError("give the file's name")
+        return self
+
+
+class MappingVersionView(BaseModel):
+    """A version of mappings: on its way in (`rows` so far), ready, or failed, which `problem` explains. `left_out`:
+    rows of less confidence than wanted, or of predicates that do not say whether two concepts mean the same."""
+
+    id: str
+    name: str
+    version: str
+    file: str
+    vocabulary: Annotated[str, Field(description='Id of the version that they were taken from; "": from a file')]
+    least_confidence: float
+    format: MappingFormat | None
+    state: VersionState
+    problem: str
+    active: bool
+    rows: int
+    mappings: int
+    left_out: int
+    skipped: int
+    skipped_rows: Annotated[list[SkippedRowView], Field(description="The first 100")]
+    created_at: datetime
+
+
+class MappingSetView(SetView):
+    """Mappings used together: waiting for what is before it, being compiled (`running`), ready or failed. `members`:
+    name to version's id; `pairs`: between how many pairs of concepts there is something."""
+
+    pairs: int
+
+
+NONE = MappingSetView(
+    id="", state="ready", problem="", active=True, reason="no mappings", members={}, created_at=None, pairs=0
+)
+
+
+def router(site: SiteMappings) -> APIRouter:
+    routes = APIRouter(tags=["mappings"])
+
+    @routes.post("/api/v1/mappings/versions", status_code=202, summary="Import mappings between vocabularies")
+    async def import_mappings(caller: CallerDep, body: NewMappings, response: Response) -> MappingVersionView:
+        """Reading takes seconds: ask for the answer's id until its state is ready or failed."""
+        caller.require("vocabulary.write")
+        if body.vocabulary:
+            version = await site.take(
+                name=body.name,
+                vocabulary=body.vocabulary,
+                release=body.version,
+                activate=body.activate,
+                person=caller.person,
+            )
+        else:
+            version = await site.bring(
+                name=body.name,
+                upload=body.upload or "",
+                file=body.file,
+                release=body.version,
+                least=body.least_confidence,
+                activate=body.activate,
+                person=caller.person,
+            )
+        response.headers["Location"] = f"/api/v1/mappings/versions/{version.id}"
+        return _version(version, active=False)
+
+    @routes.get("/api/v1/mappings/versions", summary="Imported versions of mappings, the newest first")
+    async def list_mapping_versions(
+        caller: CallerDep,
+        name: Annotated[str, Query(max_length=64)] = "",
+        cursor: str | None = None,
+        limit: Annotated[Limit, Query()] = 50,
+    ) -> PageOf[MappingVersionView]:
+        caller.require("vocabulary.write")
+        page = await site.versions(name=name, after=cursor, limit=limit)
+        active = await site.active()
+        return PageOf(items=[_version(one, active=one.id in active) for one in page.items], next=page.next)
+
+    @routes.get("/api/v1/mappings/versions/{id}", summary="How far an import of mappings is, and what it brought")
+    async def read_mapping_version(caller: CallerDep, id: str) -> MappingVersionView:
+        caller.require("vocabulary.write")
+        return _version(await site.version(id), active=id in await site.active())
+
+    @routes.delete("/api/v1/mappings/versions/{id}", status_code=204, summary="Delete mappings that are not in use")
+    async def delete_mapping_version(caller: CallerDep, id: str) -> None:
+        caller.require("vocabulary.write")
+        await site.delete(id)
+
+    @routes.post("/api/v1/mappings/sets", status_code=202, summary="Activate or deactivate imported mappings")
+    async def change_mapping_set(caller: CallerDep, body: Change, response: Response) -> MappingSetView:
+        """The mappings are compiled together, then come into use for new exports. Until then, and if it fails, those
+        before stay in use. Tags that people made are never touched."""
+        caller.require("vocabulary.write")
+        if body.deactivate is not None:
+            one = await site.deactivate(body.deactivate, person=caller.person)
+        else:
+            one = await site.activate(body.activate, person=caller.person)
+        response.headers["Location"] = f"/api/v1/mappings/sets/{one.id}"
+        return _set(one, active=False)
+
+    @routes.get("/api/v1/mappings/sets", summary="Which mappings were used together, the newest first")
+    async def list_mapping_sets(
+        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
+    ) -> PageOf[MappingSetView]:
+        caller.require("vocabulary.write")
+        page = await site.sets(after=cursor, limit=limit)
+        current = await site.current()
+        return PageOf(items=[_set(one, active=one.id == current) for one in page.items], next=page.next)
+
+    @routes.get("/api/v1/mappings/sets/{id}", summary="How far an activation of mappings is")
+    async def read_mapping_set(caller: CallerDep, id: str) -> MappingSetView:
+        caller.require("vocabulary.write")
+        return _set(await site.get_set(id), active=id == await site.current())
+
+    @routes.post("/api/v1/mappings/rollback", summary="Go back to the mappings that were in use before")
+    async def roll_back_mappings(caller: CallerDep) -> MappingSetView:
+        """The set that is in use now; with an empty id none is."""
+        caller.require("vocabulary.write")
+        one = await site.roll_back(person=caller.person)
+        return _set(one, active=True) if one else NONE
+
+    return routes
+
+
+def _version(version: MappingVersion, *, active: bool) -> MappingVersionView:
+    return MappingVersionView.model_validate(
+        {
+            **version.model_dump(include=set(MappingVersionView.model_fields)),
+            "version": version.release,
+            "least_confidence": version.least,
+            "active": active,
+        }
+    )
+
+
+def _set(one: MappingSet, *, active: bool) -> MappingSetView:
+    return MappingSetView.model_validate({**one.model_dump(include=set(MappingSetView.model_fields)), "active": active})
