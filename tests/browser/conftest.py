@@ -23,6 +23,7 @@ from tests.support.server import Server
 
 LIN: Final = "lin"
 HOSTILE: Final = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp; {{7*7}}"
+# Each has two concepts or more, so that whatever comes next can be accepted and rejected from.
 LEGENDS: Final = (
     "Axial MRI of the hippocampus. No fibrosis of the liver.",
     "Western blot of the retina in apoptosis, after treatment with ibuprofen.",
@@ -31,7 +32,7 @@ LEGENDS: Final = (
     "Histology of the pancreas with necrosis and inflammation.",
     "🧠 Coronal MRI of the cerebellum; the kidney is normal.",
     f"{HOSTILE} Ultrasound of the spleen.",
-    ("The hippocampus is shown in panel A. " * 600)[:20_000],
+    ("The hippocampus is shown in panel A. " * 600)[:19_976] + " Ultrasound of the lung.",
 )
 
 
