@@ -229,7 +229,7 @@ async def bench(quick: bool) -> Report:
             ),
             Measurement("our JavaScript, as it is sent", "kB", [own_script()], most=180.0),
         ],
-        limits="A frame of 16 ms, twice. The first visit fetches and runs 160 kB of script, and asks who is signed in"
+        limits="A frame of 16 ms, twice. The first visit fetches and runs 145 kB of script, and asks who is signed in"
         " and for the figure, one after the other. The"
         " figures that are scrolled through have no files of pictures.",
     )
