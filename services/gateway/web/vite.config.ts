@@ -9,9 +9,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
-    // The workbench, and the API as a page to browse.
+    // The workbench, and the API as a page to browse (Swagger UI).
     rollupOptions: { input: ['index.html', 'docs.html'] },
-    chunkSizeWarningLimit: 2000, // kB: Swagger UI, on the latter
+    // A fifteenth smaller, as it is sent, than what esbuild makes.
+    minify: 'terser',
+    terserOptions: { compress: { passes: 3 } },
   },
   // `npx vite` beside a running `mitagger serve`, for work on the pages.
   server: { proxy: { '/api': 'http://127.0.0.1:8000' } },
