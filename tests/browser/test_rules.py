@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import LIN, Installation, visit
+from tests.browser.conftest import HOSTILE, LIN, Installation, shot, visit
 from tests.browser.test_accessibility import findings
 from tests.browser.test_workbench import press
 
@@ -37,3 +37,21 @@ async def test_no_tag_applies_is_said_of_each_axis_that_the_project_requires(
         await expect(page.get_by_text("Submitted for review.")).to_be_visible()
     assert barriers == []
     assert (await installation.admin.assignment(id)).no_tag_on == ["disease"]
+
+
+async def test_guidelines_are_formatted_and_html_in_them_stays_text(
+    installation: Installation, chromium: Browser
+) -> None:
+    text = f"# What to tag\n\n| organ | axis |\n|---|---|\n| liver | anatomy |\n\n{HOSTILE}\n\n![x](https://example.org/x.png)"
+    await installation.admin.write_guidelines("default", text)
+    async with visit(chromium, installation.url, LIN) as lin:
+        page = lin.page
+        await page.goto(f"{lin.url}/figure/{installation.assignments[1]}")
+        await page.get_by_role("button", name="Guidelines").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("heading", name="What to tag")).to_be_visible()
+        await expect(dialog.get_by_role("cell", name="liver")).to_be_visible()
+        await expect(dialog.get_by_text("<script>alert(2)</script>")).to_be_visible()
+        assert await dialog.locator("img, script").count() == 0
+        assert await findings(page) == []
+        await shot(page, "guidelines")
