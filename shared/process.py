@@ -30,6 +30,9 @@ from shared.standing import Watch
 
 BACKLOG: Final = 1024
 END_SECONDS: Final = 5
+# Longer than proxies keep connections that nobody uses (nginx: 60 s, `keepalive_timeout` of an upstream), so that they
+# never send into one that is just being closed.
+KEEP_ALIVE_SECONDS: Final = 75
 
 log = structlog.get_logger()
 
@@ -130,6 +133,7 @@ async def answering(app: ASGIApp, door: socket.socket) -> AsyncIterator[str]:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=END_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
         proxy_headers=False,  # the gateway believes the proxies that the settings name, and no others
         h11_max_incomplete_event_size=64_000,
