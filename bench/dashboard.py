@@ -8,7 +8,6 @@ The peer, in alternating rounds of the same run: one connection to a SQLite file
 """
 
 import asyncio
-import gc
 import random
 import sqlite3
 import tempfile
@@ -30,6 +29,7 @@ from services.annotation.service import build
 from shared.access import DEFAULT_PROJECT, Caller
 from shared.engine import opened
 from shared.events.recommendation import Axis
+from shared.process import loaded
 from shared.settings import Settings
 
 FIGURES: Final = 1_000_000
@@ -114,8 +114,7 @@ async def bench(quick: bool) -> Report:
             with sqlite3.connect(folder / "peer.sqlite") as connection:
                 connection.execute("CREATE TABLE days (day TEXT PRIMARY KEY, body TEXT)")
                 connection.executemany("INSERT INTO days VALUES (?, ?)", bodies)
-            gc.collect()
-            gc.freeze()  # as mitagger.serve does
+            loaded()
             manager = Caller("manager", {DEFAULT_PROJECT: frozenset({"manager"})})
             transport = httpx.ASGITransport(app=service.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://annotation") as client:

@@ -10,7 +10,6 @@ same bytes (the assignment's document and the event) one decision after the othe
 """
 
 import asyncio
-import gc
 import itertools
 import json
 import tempfile
@@ -34,6 +33,7 @@ from shared.engine import Engine, opened
 from shared.events.image import Article, ImageUploaded
 from shared.events.recommendation import Recommendation, RecommendationsReady, Span
 from shared.events.tag import TagAccepted
+from shared.process import loaded
 from shared.settings import Settings
 
 WRITERS: Final = 20
@@ -200,8 +200,7 @@ async def bench(quick: bool) -> Report:
             service = build(engine)
             assert service.app is not None
             app, numbers = service.app, itertools.count()
-            gc.collect()
-            gc.freeze()  # as mitagger.serve does
+            loaded()
 
             async def ours() -> Round:
                 nonlocal work

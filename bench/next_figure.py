@@ -9,7 +9,6 @@ that takes the first one, and commits the same bytes in as many transactions.
 """
 
 import asyncio
-import gc
 import json
 import sqlite3
 import tempfile
@@ -31,6 +30,7 @@ from shared.access import DEFAULT_PROJECT, Caller
 from shared.documents.port import Documents
 from shared.engine import opened
 from shared.events.image import Article
+from shared.process import loaded
 from shared.settings import Settings
 
 FIGURES: Final = 1_000_000
@@ -119,8 +119,7 @@ async def bench(quick: bool) -> Report:
             await fill(engine.documents, count)
             await asyncio.to_thread(fill_peer, folder / "peer.sqlite", count)
             filled = (datetime.now(UTC) - began).total_seconds()
-            gc.collect()
-            gc.freeze()  # as mitagger.serve does
+            loaded()
             bodies: list[str] = []
 
             async def pull(person: str, milliseconds: list[float]) -> None:

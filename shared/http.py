@@ -136,7 +136,7 @@ CallerDep = Annotated[Caller, Depends(current_caller)]
 # Not a dependency: FastAPI resolves each of them as it does a whole route.
 IfMatch = Annotated[
     int | None,
-    Header(alias="If-Match", default_factory=lambda: None),
+    Header(alias="If-Match"),
     BeforeValidator(if_match),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]}),
 ]

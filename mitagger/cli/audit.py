@@ -16,7 +16,7 @@ from mitagger.client import models as m
 app = typer.Typer(no_args_is_help=True, help="What administrators did.")
 
 Time: TypeAlias = Annotated[datetime | None, typer.Option(help="In UTC.")]
-COLUMNS = ("at", "actor", "actor_name", "action", "target", "target_name", "outcome", "detail", "id")
+COLUMNS = ("at", "actor", "actor_name", "action", "target", "target_name", "project", "outcome", "detail", "id")
 
 
 class Format(StrEnum):
@@ -61,7 +61,8 @@ def export(
 
 def _cells(entry: m.AuditEntry) -> list[str]:
     detail = "; ".join(f"{name}={value}" for name, value in sorted(entry.detail.items()))
-    texts = (entry.actor, entry.actor_name, entry.action, entry.target, entry.target_name, entry.outcome, detail)
+    whom = (entry.target, entry.target_name, entry.project)
+    texts = (entry.actor, entry.actor_name, entry.action, *whom, entry.outcome, detail)
     return [entry.at.isoformat(), *map(_harmless, texts), entry.id]
 
 

@@ -90,6 +90,7 @@ class AuditEntry(Answer):
     action: str
     target: str
     target_name: str
+    project: str
     detail: dict[str, str]
     outcome: Literal["begun", "done", "refused", "failed"]
 

@@ -29,11 +29,19 @@ class Audit:
 
     @asynccontextmanager
     async def recorded(
-        self, actor: str, action: str, target: str = "", detail: Mapping[str, str] | None = None
+        self, actor: str, action: str, target: str = "", detail: Mapping[str, str] | None = None, *, project: str = ""
     ) -> AsyncIterator[Act]:
         """Around an act. The entry is written before, so that nothing is done unrecorded: where it cannot be written,
         the act is not done (Unavailable), and an entry that stays `begun` is of a process that died."""
-        entry = AuditEntry(id=new_id(), at=now(), actor=actor, action=action, target=target, detail=_short(detail))
+        entry = AuditEntry(
+            id=new_id(),
+            at=now(),
+            actor=actor,
+            action=action,
+            target=target,
+            project=project[:LONGEST_DETAIL],
+            detail=_short(detail),
+        )
         await self._entries.insert(entry)
         act = Act(target, detail=dict(entry.detail))
         try:

@@ -139,6 +139,7 @@ class AuditEntry(Document):
     actor: str
     action: str
     target: str = ""
+    project: str = ""  # in which it was done; empty: in none, or the act names a thing, not a project
     detail: dict[str, str] = {}
     outcome: Outcome = "begun"
 

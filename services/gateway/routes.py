@@ -20,6 +20,7 @@ class Route(NamedTuple):
     seconds: float = 30.0  # until the answer must be there
     granted: bool = False  # its path holds a signed grant, which the service checks; nobody needs to be signed in
     people: bool = False  # names people of a project: their roles and reviewers are looked up on the way
+    within: bool = False  # recorded, and done within the project of its query: the record says in which
     daily: bool = False  # work, not administration: not in the record of administration, whoever does it
     previews: bool = False  # without `apply` in its body it changes nothing, and is not in that record either
 
@@ -45,7 +46,7 @@ ROUTES: Final = (
     Route("GET", "/api/v1/erasures/{id}", "ingest"),
     Route("POST", "/api/v1/erasures/{id}/confirm", "ingest"),
     Route("GET", "/api/v1/articles", "ingest"),
-    Route("POST", "/api/v1/imports", "ingest"),
+    Route("POST", "/api/v1/imports", "ingest", within=True),
     Route("POST", "/api/v1/imports/preview", "ingest", daily=True),
     Route("GET", "/api/v1/imports", "ingest"),
     Route("GET", "/api/v1/imports/{id}", "ingest"),
@@ -89,14 +90,14 @@ ROUTES: Final = (
     Route("GET", "/api/v1/concepts/{curie}", "recommender"),
     Route("GET", "/api/v1/concepts/{curie}/descendants", "recommender"),
     Route("GET", "/api/v1/figures/{id}/recommendations", "annotation"),
-    Route("POST", "/api/v1/assignments", "annotation", people=True),
+    Route("POST", "/api/v1/assignments", "annotation", people=True, within=True),
     Route("GET", "/api/v1/assignments", "annotation"),
-    Route("POST", "/api/v1/assignments/plan", "annotation", seconds=120.0, people=True, previews=True),
-    Route("POST", "/api/v1/assignments/plan/job", "annotation", people=True),
+    Route("POST", "/api/v1/assignments/plan", "annotation", seconds=120.0, people=True, previews=True, within=True),
+    Route("POST", "/api/v1/assignments/plan/job", "annotation", people=True, within=True),
     Route("GET", "/api/v1/assignments/plan/job", "annotation"),
-    Route("DELETE", "/api/v1/assignments/plan/job", "annotation"),
-    Route("POST", "/api/v1/assignments/move", "annotation", seconds=120.0, people=True, previews=True),
-    Route("POST", "/api/v1/assignments/pool", "annotation", seconds=120.0, people=True),
+    Route("DELETE", "/api/v1/assignments/plan/job", "annotation", within=True),
+    Route("POST", "/api/v1/assignments/move", "annotation", seconds=120.0, people=True, previews=True, within=True),
+    Route("POST", "/api/v1/assignments/pool", "annotation", seconds=120.0, people=True, within=True),
     Route("POST", "/api/v1/assignments/next", "annotation", people=True, daily=True),
     Route("GET", "/api/v1/projects/{id}/bioportal", "recommender"),
     Route("PUT", "/api/v1/projects/{id}/bioportal", "recommender"),
@@ -142,7 +143,7 @@ ROUTES: Final = (
     Route("GET", "/api/v1/figures/{id}/adjudication", "annotation"),
     Route("POST", "/api/v1/figures/{id}/adjudication", "annotation", daily=True),
     Route("POST", "/api/v1/figures/{id}/adjudication/choices", "annotation", daily=True),
-    Route("POST", "/api/v1/exports", "export"),
+    Route("POST", "/api/v1/exports", "export", within=True),
     Route("GET", "/api/v1/exports", "export"),
     Route("GET", "/api/v1/exports/{id}", "export"),
     Route("GET", "/api/v1/search", "export"),

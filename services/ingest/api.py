@@ -177,7 +177,7 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
 
     @routes.patch("/api/v1/figures/{id}", summary="Correct a figure's legend or metadata")
     async def correct_figure(
-        caller: CallerDep, id: str, body: Correction, version: IfMatch, response: Response
+        caller: CallerDep, id: str, body: Correction, response: Response, version: IfMatch = None
     ) -> FigureView:
         await _allowed(caller, "figure.write", id)
         figure = await figures.correct(id, body, version=version, actor=caller.person)

@@ -120,14 +120,14 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
         return Response(content, media_type="image/jpeg", headers=UNKEPT)
 
     @routes.post("/api/v1/quarantine/{id}/confirm", summary="Let everybody see a picture as it is")
-    async def confirm(caller: CallerDep, id: str, version: IfMatch, response: Response) -> QuarantinedView:
+    async def confirm(caller: CallerDep, id: str, response: Response, version: IfMatch = None) -> QuarantinedView:
         """Confirming twice is confirming once. With If-Match, a figure that somebody changed is a conflict."""
         await _allowed(caller, "quarantine.write", id)
         return _decided(await inspection.confirm(id, version=version, actor=caller.person), response)
 
     @routes.post("/api/v1/quarantine/{id}/black-out", summary="Black out parts of a picture and let everybody see it")
     async def black_out(
-        caller: CallerDep, id: str, body: BlackOut, version: IfMatch, response: Response
+        caller: CallerDep, id: str, body: BlackOut, response: Response, version: IfMatch = None
     ) -> QuarantinedView:
         """On every page and frame, in all that is stored of the picture; what was there is erased. Also of a figure
         whose picture is not in quarantine. The same again changes nothing."""
@@ -136,7 +136,9 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
         return _decided(figure, response)
 
     @routes.post("/api/v1/quarantine/{id}/refuse", summary="Erase a picture")
-    async def refuse(caller: CallerDep, id: str, body: Refuse, version: IfMatch, response: Response) -> QuarantinedView:
+    async def refuse(
+        caller: CallerDep, id: str, body: Refuse, response: Response, version: IfMatch = None
+    ) -> QuarantinedView:
         """The figure keeps its legend; the same file, sent again, is not taken. Also of a figure whose picture is not
         in quarantine. Refusing twice is refusing once."""
         await _allowed(caller, "quarantine.write", id)

@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from mitagger.client import AsyncClient, Conflict, Missing, NotSignedIn, Rejected
 from mitagger.serve import SERVICES
+from services.gateway.origin import SAFE
 from services.gateway.routes import ROUTES
 from tests.support.images import png
 from tests.support.server import Server
@@ -44,6 +45,17 @@ async def test_table_of_routes_equals_the_routes_of_the_services() -> None:
     remedy = "Change services/gateway/routes.py, or the api.py of the service."
     assert served - table == set(), f"Nobody can reach these. {remedy}"
     assert table - {(method, path, name) for method, path, name in served} == set(), f"These lead nowhere. {remedy}"
+
+
+def test_what_is_recorded_names_the_project_of_its_query(document: dict[str, Any]) -> None:
+    recorded = [one for one in ROUTES if not (one.granted or one.daily or one.method in SAFE)]
+    asking = {
+        (one.method, one.path)
+        for one in recorded
+        for parameter in document["paths"][one.path][one.method.lower()].get("parameters", ())
+        if (parameter["name"], parameter["in"]) == ("project", "query")
+    }
+    assert {(one.method, one.path) for one in recorded if one.within} == asking, "Set `within` in routes.py."
 
 
 def test_committed_document_is_the_one_of_the_code(document: dict[str, Any]) -> None:

@@ -161,26 +161,26 @@ def router(giving: Giving, workbench: Workbench, sheets: Sheets, engine: Engine)
         caller: CallerDep,
         id: IdPath,
         command: Annotated[tagging.DecisionCommand, Body(openapi_examples=EXAMPLES)],
-        version: IfMatch,
+        version: IfMatch = None,
     ) -> Response:
         """Accept, reject, add or withdraw. The same decision sent twice is one decision, so it can be sent again when
         an answer was lost. With If-Match, a decision on an older version is refused with the difference."""
         return answer(await workbench.decide(caller, id, command, version=version), signer)
 
     @routes.post("/api/v1/assignments/{id}/undo", summary="Take the last decision back", **SHEET)
-    async def undo(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+    async def undo(caller: CallerDep, id: IdPath, version: IfMatch = None) -> Response:
         """Step by step, back to when the assignment was opened, returned or recalled."""
         done = await workbench.step(caller, id, "undo", version=version)
         return answer(await sheets.of(done), signer)
 
     @routes.post("/api/v1/assignments/{id}/redo", summary="Do again what was undone", **SHEET)
-    async def redo(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+    async def redo(caller: CallerDep, id: IdPath, version: IfMatch = None) -> Response:
         """Until the next decision, which forgets what was undone."""
         done = await workbench.step(caller, id, "redo", version=version)
         return answer(await sheets.of(done), signer)
 
     @routes.post("/api/v1/assignments/{id}/submit", summary="Submit an assignment for review", **SHEET)
-    async def submit(caller: CallerDep, id: IdPath, body: Submission, version: IfMatch) -> Response:
+    async def submit(caller: CallerDep, id: IdPath, body: Submission, version: IfMatch = None) -> Response:
         """Needs a tag, or `no_tag_applies`; on each axis that the project requires, a tag or `no_tag_on`."""
         done = await workbench.submit(
             caller, id, no_tag_applies=body.no_tag_applies, no_tag_on=body.no_tag_on, version=version
@@ -188,7 +188,7 @@ def router(giving: Giving, workbench: Workbench, sheets: Sheets, engine: Engine)
         return answer(await sheets.of(done), signer)
 
     @routes.post("/api/v1/assignments/{id}/release", summary="Take an assignment from its annotator", **SHEET)
-    async def release(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+    async def release(caller: CallerDep, id: IdPath, version: IfMatch = None) -> Response:
         """Its tags are withdrawn, its history stays, its figure can be assigned anew. Administrators only."""
         return answer(await sheets.of(await giving.release(caller, id, version=version)), signer)
 

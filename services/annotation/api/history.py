@@ -93,7 +93,7 @@ def router(workbench: Workbench, sheets: Sheets, engine: Engine) -> APIRouter:
         return _stood(await sheets.stood(caller, id, number=number, at=at))
 
     @routes.post("/api/v1/assignments/{id}/revert", summary="Go back to an earlier version", **SHEET)
-    async def revert(caller: CallerDep, id: IdPath, body: Reverting, version: IfMatch) -> Response:
+    async def revert(caller: CallerDep, id: IdPath, body: Reverting, version: IfMatch = None) -> Response:
         """Its decisions as they stood then, whoever made them, as one step that can be undone. The annotator's, while
         it is open or returned."""
         done = await workbench.revert(caller, id, body.number, version=version)

@@ -23,7 +23,7 @@ def router(workbench: Workbench, engine: Engine) -> APIRouter:
         return answer(await workbench.open(caller, id), signer)
 
     @routes.post("/api/v1/assignments/{id}/recommendations/refresh", summary="Take newer recommendations", **SHEET)
-    async def refresh(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+    async def refresh(caller: CallerDep, id: IdPath, version: IfMatch = None) -> Response:
         """Every decision stays, those on what is recommended no longer too. Where nothing newer is there, nothing
         changes."""
         return answer(await workbench.refresh(caller, id, version=version), signer)

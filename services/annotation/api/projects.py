@@ -91,7 +91,7 @@ def router(distribution: Distribution) -> APIRouter:
         return _rules(await distribution.read_rules(caller, id))
 
     @routes.put("/api/v1/projects/{id}/rules", tags=["projects"], summary="Set the rules of a project")
-    async def set_rules(caller: CallerDep, id: IdPath, body: RulesBody, version: IfMatch) -> ProjectRules:
+    async def set_rules(caller: CallerDep, id: IdPath, body: RulesBody, version: IfMatch = None) -> ProjectRules:
         """All of them. They hold for what is decided and submitted from now on; what stands already stays. Managers
         only. With If-Match, a change of an older version is refused."""
         wanted = Rules(

@@ -269,7 +269,9 @@ def router(quality: Quality) -> APIRouter:
         return _standards(*await quality.read_standards(caller, id))
 
     @routes.put("/api/v1/projects/{id}/standards", tags=["quality"], summary="Set what a project asks of work")
-    async def set_standards(caller: CallerDep, id: IdPath, body: StandardsBody, version: IfMatch) -> StandardsView:
+    async def set_standards(
+        caller: CallerDep, id: IdPath, body: StandardsBody, version: IfMatch = None
+    ) -> StandardsView:
         """From the next figure, submission and review on. With If-Match, a change of an older version is refused.
         Administrators only."""
         wanted = Standards(

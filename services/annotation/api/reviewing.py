@@ -62,13 +62,13 @@ def router(workbench: Workbench, sheets: Sheets, engine: Engine) -> APIRouter:
     signer = engine.signer
 
     @routes.post("/api/v1/assignments/{id}/review/begin", summary="Begin a review", **SHEET)
-    async def begin_review(caller: CallerDep, id: IdPath, version: IfMatch) -> Response:
+    async def begin_review(caller: CallerDep, id: IdPath, version: IfMatch = None) -> Response:
         """From now on the annotator cannot recall it."""
         done = await workbench.begin_review(caller, id, version=version)
         return answer(await sheets.of(done), signer)
 
     @routes.post("/api/v1/assignments/{id}/review", summary="Approve or return an assignment", **SHEET)
-    async def review(caller: CallerDep, id: IdPath, body: VerdictBody, version: IfMatch) -> Response:
+    async def review(caller: CallerDep, id: IdPath, body: VerdictBody, version: IfMatch = None) -> Response:
         """Approving makes its tags final. A returned one goes back to the annotator, who may submit it again."""
         reasons = [Reason(key=reason.key, text=reason.text) for reason in body.reasons]
         done = await workbench.review(caller, id, body.verdict, body.comment, reasons=reasons, version=version)
@@ -79,14 +79,14 @@ def router(workbench: Workbench, sheets: Sheets, engine: Engine) -> APIRouter:
         caller: CallerDep,
         id: IdPath,
         command: Annotated[tagging.DecisionCommand, Body(openapi_examples=EXAMPLES)],
-        version: IfMatch,
+        version: IfMatch = None,
     ) -> Response:
         """As `decisions`, by the reviewer, while it is submitted. What is added is the reviewer's tag; the annotator
         sees what was changed."""
         return answer(await workbench.correct(caller, id, command, version=version), signer)
 
     @routes.post("/api/v1/assignments/{id}/reopen", summary="Give an approved assignment back", **SHEET)
-    async def reopen(caller: CallerDep, id: IdPath, body: Reopening, version: IfMatch) -> Response:
+    async def reopen(caller: CallerDep, id: IdPath, body: Reopening, version: IfMatch = None) -> Response:
         """Its tags are final no longer; the annotator sees the reason. Its reviewer or an administrator."""
         done = await workbench.reopen(caller, id, body.reason, version=version)
         return answer(await sheets.of(done), signer)

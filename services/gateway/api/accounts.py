@@ -106,7 +106,8 @@ def router(accounts: Accounts, projects: ProjectsOfTheSite, audit: Audit, issuer
     async def create_account(person: PersonDep, body: NewAccount) -> AccountView:
         person.caller.require("account.write")
         await _placed(projects, body.roles, body.project)
-        async with audit.recorded(person.caller.person, "account.create", detail=_roles(body.roles)) as act:
+        detail = _roles(body.roles)
+        async with audit.recorded(person.caller.person, "account.create", detail=detail, project=body.project) as act:
             account = await accounts.create(body.name, body.password, body.roles, body.project)
             act.target = account.id
         return AccountView(**_account(account))
@@ -116,7 +117,8 @@ def router(accounts: Accounts, projects: ProjectsOfTheSite, audit: Audit, issuer
         """The name is taken at once; the account opens when the link is used."""
         person.caller.require("account.write")
         await _placed(projects, body.roles, body.project)
-        async with audit.recorded(person.caller.person, "account.invite", detail=_roles(body.roles)) as act:
+        detail = _roles(body.roles)
+        async with audit.recorded(person.caller.person, "account.invite", detail=detail, project=body.project) as act:
             account, link = await accounts.invite(body.name, body.roles, body.days, body.project)
             act.target = account.id
         return _linked(account, link)

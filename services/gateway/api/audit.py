@@ -26,6 +26,7 @@ class AuditView(BaseModel):
     action: Annotated[str, Field(description="Such as account.invite; of other services, method and route")]
     target: Annotated[str, Field(description="Pseudonym or id of what it was done to")]
     target_name: str
+    project: Annotated[str, Field(description="In which it was done; empty: in none, or only the target says which")]
     detail: dict[str, str]
     outcome: Annotated[Outcome, Field(description="`begun`: the process died before it was known")]
 

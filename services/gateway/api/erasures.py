@@ -52,7 +52,7 @@ def router(tracer: Tracer, audit: Audit) -> APIRouter:
         """One of `figures` (ids, at most 1,000), `article` (its id), `before` (an ISO time: what came in earlier) and
         `everything`. Nothing is erased before it is confirmed."""
         person.caller.require("figure.erase", project=project)
-        async with audit.recorded(person.caller.person, "POST /api/v1/erasures") as act:
+        async with audit.recorded(person.caller.person, "POST /api/v1/erasures", project=project) as act:
             answer = await tracer.propose(person.caller, project, body)
             if answer.status_code != 201:
                 act.outcome = "refused"

@@ -141,13 +141,23 @@ def _recorded(route: Route, endpoint: Endpoint, audit: Audit) -> Endpoint:
         if not person.caller.manages or (route.previews and not _applies(await request.body())):
             return await endpoint(request, person)
         target = ",".join(request.path_params.values())
-        async with audit.recorded(person.caller.person, f"{route.method} {route.path}", target) as act:
+        action = f"{route.method} {route.path}"
+        async with audit.recorded(person.caller.person, action, target, project=_project(route, request)) as act:
             answer = await endpoint(request, person)
             if answer.status_code >= 400:
                 act.outcome = "refused" if answer.status_code < 500 else "failed"
         return answer
 
     return pass_on
+
+
+def _project(route: Route, request: Request) -> str:
+    """In which it is done, as the address says; empty: it names a thing alone."""
+    if route.path.startswith("/api/v1/projects/{id}"):
+        return str(request.path_params["id"])
+    if "project" in request.path_params:
+        return str(request.path_params["project"])
+    return request.query_params.get("project", DEFAULT_PROJECT) if route.within else ""
 
 
 def _applies(content: bytes) -> bool:

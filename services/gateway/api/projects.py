@@ -118,7 +118,7 @@ def router(projects: ProjectsOfTheSite, leaving: Leaving, audit: Audit) -> APIRo
         if body.name is None and body.archived is None:
             raise Invalid("Nothing is to change.", remedy="Give name, or archived.")
         detail = {} if body.archived is None else {"archived": str(body.archived).lower()}
-        async with audit.recorded(person.caller.person, "project.change", id, detail):
+        async with audit.recorded(person.caller.person, "project.change", id, detail, project=id):
             project = await projects.change(id, name=body.name, archived=body.archived)
         return _project(id, project, person.caller)
 
@@ -136,8 +136,8 @@ def router(projects: ProjectsOfTheSite, leaving: Leaving, audit: Audit) -> APIRo
         if (body.person is None) == (body.name is None):
             raise Invalid("Say who.", field="person", remedy="Send `person` or `name`, one of them.")
         who = body.person or await projects.named(body.name or "")
-        detail = {"roles": ",".join(sorted(set(body.roles))), "project": id}
-        async with audit.recorded(person.caller.person, "member.write", who, detail):
+        detail = {"roles": ",".join(sorted(set(body.roles)))}
+        async with audit.recorded(person.caller.person, "member.write", who, detail, project=id):
             account = await projects.set_member(id, who, body.roles, body.reviewer)
         return _member(account, id)
 
@@ -156,7 +156,7 @@ def router(projects: ProjectsOfTheSite, leaving: Leaving, audit: Audit) -> APIRo
         number of times is once, so one that was broken off is sent again."""
         person.caller.require("member.write", project=id)
         await projects.get(id)
-        async with audit.recorded(person.caller.person, "member.remove", person_id, {"project": id}):
+        async with audit.recorded(person.caller.person, "member.remove", person_id, project=id):
             return await leaving.leave(person.caller, id, person_id, to=to, reviewer=reviewer)
 
     return routes

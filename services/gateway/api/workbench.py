@@ -1,4 +1,4 @@
-"""Doors of the workbench in the browser: its page at every address that it knows, and its files.
+"""Doors of the workbench in the browser: its page at every address that it knows, its files, and the API as a page.
 
 It is built by `make` into `web/dist` and carried by the wheel. A name in its files' addresses changes with their
 content, so browsers keep them.
@@ -41,6 +41,8 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# The style sheet of Swagger UI brings its arrows as data.
+DOCS_POLICY: Final = POLICY.replace("img-src 'self'", "img-src 'self' data:")
 _MISSING: Final = (
     "<!doctype html><html lang=en><head><meta charset=utf-8><title>MITagger</title></head><body>"
     "<h1>MITagger runs</h1><p>Its workbench is not built in this checkout. Run <code>make web</code>, then reload.</p>"
@@ -55,16 +57,20 @@ def router(built: Path) -> APIRouter:
     async def show() -> Response:
         return _page(built, 200)
 
+    async def show_docs() -> Response:
+        return _page(built, 200, "docs.html", DOCS_POLICY)
+
     routes.add_api_route("/", show)
+    routes.add_api_route("/docs", show_docs)
     for name in PAGES:
         routes.add_api_route(f"/{name}", show)
         routes.add_api_route(f"/{name}/{{rest:path}}", show)
     return routes
 
 
-def _page(built: Path, status: int) -> Response:
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
-    page = built / "index.html"
+def _page(built: Path, status: int, name: str = "index.html", policy: str = POLICY) -> Response:
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+    page = built / name
     if not page.exists():
         return HTMLResponse(_MISSING, 503, headers)
     return FileResponse(page, status, media_type="text/html", headers=headers)

@@ -23,7 +23,7 @@ async def test_bench_on_request_measures_too(name: str) -> None:
     await test_bench_measures(name)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.servers if name in SERVERS else ()) for name in NAMES]
 )

@@ -47,7 +47,7 @@ def app() -> FastAPI:
         return caller.person
 
     @routes.put("/item")
-    async def item(body: Item, version: IfMatch) -> int | None:
+    async def item(body: Item, version: IfMatch = None) -> int | None:
         return version
 
     @routes.get("/figure/{id}")

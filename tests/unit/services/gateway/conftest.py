@@ -39,7 +39,7 @@ def echo(name: str, engine: Engine) -> Echo:
     routes = APIRouter()
 
     @routes.api_route("/api/v1/figures/stale", methods=["PATCH"])
-    async def stale(_caller: CallerDep, _version: IfMatch) -> None:
+    async def stale(_caller: CallerDep, _version: IfMatch = None) -> None:
         raise Conflict("Changed meanwhile.", difference={"version": {"yours": 1, "theirs": 2}})
 
     @routes.get("/api/v1/search")
@@ -63,7 +63,9 @@ def echo(name: str, engine: Engine) -> Echo:
         return {"service": name, "path": request.url.path, "token": request.headers.get("authorization")}
 
     @routes.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    async def anything(request: Request, caller: CallerDep, version: IfMatch, response: Response) -> dict[str, Any]:
+    async def anything(
+        request: Request, caller: CallerDep, response: Response, version: IfMatch = None
+    ) -> dict[str, Any]:
         response.headers["ETag"] = '"7"'
         response.headers["Set-Cookie"] = "leak=1"
         return {

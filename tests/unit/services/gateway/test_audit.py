@@ -53,6 +53,28 @@ async def test_acts_are_recorded_with_who_what_whom_and_how_they_ended(installat
         assert secret not in stored
 
 
+async def test_an_act_within_a_project_names_it(installation: Installation) -> None:
+    async with installation.signed_in() as administrator:
+        made = await administrator.post("/api/v1/projects", json={"name": "Atlas of the eye", "id": "eye"})
+        assert made.status_code == 201
+        await administrator.post("/api/v1/exports", params={"project": "eye"}, json={})
+        await administrator.post("/api/v1/exports", json={})
+        await administrator.post("/api/v1/assignments/plan/job", params={"project": "eye"}, json={"team": []})
+        await administrator.put("/api/v1/projects/eye/rules", json={})
+        await administrator.post("/api/v1/invitations", json={"name": "Ada", "roles": ["annotator"], "project": "eye"})
+        await administrator.delete("/api/v1/figures/f1")
+        entries = (await administrator.get("/api/v1/audit")).json()["items"]
+    assert [(one["action"], one["project"]) for one in reversed(entries)] == [
+        ("project.create", ""),
+        ("POST /api/v1/exports", "eye"),
+        ("POST /api/v1/exports", "default"),
+        ("POST /api/v1/assignments/plan/job", "eye"),
+        ("PUT /api/v1/projects/{id}/rules", "eye"),
+        ("account.invite", "eye"),
+        ("DELETE /api/v1/figures/{id}", ""),
+    ]
+
+
 async def test_record_is_read_in_pages_and_by_time_and_cannot_be_changed(installation: Installation) -> None:
     async with installation.signed_in() as administrator:
         for number in range(5):

@@ -79,3 +79,13 @@ async def test_a_checkout_without_it_says_how_it_is_built(tmp_path: Path) -> Non
 def test_the_addresses_are_those_that_the_page_knows() -> None:
     app = (WEB / "src" / "App.svelte").read_text(encoding="utf-8")
     assert [page for page in PAGES if f"'{page}'" not in app and f"    {page}: () =>" not in app] == []
+
+
+async def test_the_api_is_a_page_of_its_own(built: Path) -> None:
+    (built / "docs.html").write_text("<title>API</title>")
+    async with browser(built) as asking:
+        answer = await asking.get("/docs")
+    assert (answer.status_code, answer.text) == (200, "<title>API</title>")
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy

@@ -39,7 +39,7 @@ class Router {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return
     const link = (event.target as Element).closest('a')
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return
-    if (link.pathname.startsWith('/api/')) return
+    if (/^\/(api\/|docs$)/.test(link.pathname)) return // no page of the workbench
     event.preventDefault()
     this.go(link.pathname + link.search)
   }
