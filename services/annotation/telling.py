@@ -22,7 +22,7 @@ def offered(assignment: Assignment, recommendations: RecommendationSet, actor: s
 
 
 def settled(assignment: Assignment, review: int, actor: str, at: datetime) -> AssignmentChanged:
-    """That its figure was settled, in this version of the figure's review."""
+    """That its figure was settled, or what came of that is another now, in this version of the figure's review."""
     return _shows(assignment, "adjudication", actor, at, review)
 
 

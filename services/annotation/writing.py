@@ -142,7 +142,7 @@ class Writing:
             if assignment.judged:
                 await self._reviews.update(
                     assignment.figure,
-                    lambda review, seen=seen: reviewing.follow(review, assignment, seen),  # type: ignore[misc]
+                    lambda review, seen=seen: _followed(review, assignment, seen),  # type: ignore[misc]
                     initial=reviewing.unreviewed(assignment),
                 )
             elif assignment.trial is None and await self._reviews.get_many([assignment.figure]):
@@ -170,6 +170,22 @@ class Writing:
     async def _overlapping(self, figure: str) -> list[Assignment]:
         found = await self._assignments.find({"figure": figure}, limit=1000)
         return [one for one in found.items if one.trial is None]
+
+
+def _followed(review: Review, assignment: Assignment, siblings: Sequence[Assignment]) -> tuple[Review, Sequence[Event]]:
+    """As `reviewing.follow`; and word to those whose work was settled with the assignment's, where what came of it is
+    another now."""
+    done, events = reviewing.follow(review, assignment, siblings)
+    judged = assignment.judged
+    if judged is None or done is review:
+        return done, events
+    by = judged.by or assignment.reviewer
+    told = [
+        telling.settled(one, done.version + 1, by, judged.decided_at)
+        for one in siblings
+        if one.id != assignment.id and adjudicating.settled_of(one, review) != adjudicating.settled_of(one, done)
+    ]
+    return done, [*events, *told]
 
 
 def _reasons(assignment: Assignment, judged: Judged) -> list[Comment]:

@@ -1,10 +1,11 @@
 """The workbench in a real Chromium: the main job by keyboard alone, and what goes wrong on a bad day."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import ANNOTATOR, HOSTILE, LIN, REVIEWER, Installation, assignment, visit
 from tests.support.people import PASSWORD, until
@@ -332,3 +333,31 @@ async def test_newer_recommendations_are_offered_and_taken_by_key(
         await expect(page.locator("[data-id]").filter(has_text="histology of the pancreas")).to_be_visible()
         await expect(page.get_by_text("Newer recommendations are available")).to_be_hidden()
     assert len((await assignment(installation, index)).tags) == 1
+
+
+async def test_who_goes_on_while_a_figure_is_handed_over_stays_where_they_went(
+    installation: Installation, chromium: Browser
+) -> None:
+    first = installation.assignments[6]
+    on_its_way = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await on_its_way.wait()
+        await route.continue_()
+
+    async with visit(chromium, installation.url, LIN) as lin:
+        page = lin.page
+        await page.route("**/submit", late)
+        await lin.open(f"/figure/{first}")
+        await expect(page.locator("[data-id].current")).to_be_visible()
+        await press(page, "a")
+        await saved(page)
+        await press(page, "Control+Enter")
+        await expect(page.get_by_role("button", name=re.compile("^Submitting"))).to_be_disabled()
+        await press(page, "n")
+        await page.wait_for_url(lambda url: first not in url)
+        went = await opened(page)
+        on_its_way.set()
+        await expect(page.get_by_text("Submitted for review.")).to_be_visible()
+        await page.wait_for_load_state("networkidle")
+        assert await opened(page) == went

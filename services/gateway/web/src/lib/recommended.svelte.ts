@@ -171,7 +171,7 @@ export class Recommended {
   turn(axis: Axis | null): void {
     this.asking = null
     this.axis = this.axis === axis ? null : axis
-    requestAnimationFrame(() => this.begin())
+    this.begin()
   }
 
   /** After a decision: the next undecided one. */
