@@ -10,7 +10,7 @@ from services.gateway.passwords import Passwords
 from services.gateway.secret import fingerprint, link_parts, link_text, matches, new_secret
 from shared.access import DEFAULT_PROJECT, Role
 from shared.clock import new_id, now
-from shared.documents.port import Documents, Page
+from shared.documents.port import Documents, Page, Range
 from shared.errors import Conflict, Duplicate, Erased, Invalid, NotFound, Unauthenticated
 
 LINK_DAYS: Final = 7
@@ -64,6 +64,12 @@ class Accounts:
     async def named(self, name: str) -> Account | None:
         found = (await self._accounts.find({"name_key": folded(name)}, limit=1)).items
         return found[0] if found else None
+
+    async def beginning(self, name: str, limit: int) -> list[Account]:
+        """The first so many, by name, whose names begin with this."""
+        key = folded(name)
+        there = {"name_key": Range(gte=key, lt=key + "\U0010ffff")}
+        return (await self._accounts.find(there, sort=("name_key",), limit=limit)).items
 
     async def of_subject(self, issuer: str, subject: str) -> Account | None:
         """Whom an OpenID Connect provider calls so."""

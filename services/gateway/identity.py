@@ -13,7 +13,7 @@ from services.gateway.names import LONGEST_NAME, folded
 from services.gateway.passwords import Passwords
 from services.gateway.projects import ProjectsOfTheSite, widened
 from services.gateway.secret import fingerprint, new_secret
-from services.gateway.throttle import FREE_OF_AN_ADDRESS, Throttle, network_of
+from services.gateway.throttle import FREE_OF_AN_ADDRESS, Throttle, Throttled, network_of
 from shared.access import DEFAULT_PROJECT, Caller, Role
 from shared.clock import now
 from shared.documents.port import Documents, Range
@@ -53,14 +53,6 @@ class Person:
     def roles(self) -> list[Role]:
         """Those of the default project; an administrator is one everywhere."""
         return sorted(self.caller.roles_in(DEFAULT_PROJECT))
-
-
-class Throttled(Exception):
-    """This name, or this address, has failed too often; `seconds` until it may try again."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
 
 
 class Identity:

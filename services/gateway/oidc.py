@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol, Self
 
 from services.gateway.audit import Audit
-from services.gateway.identity import Identity, Person, Throttled
+from services.gateway.identity import Identity, Person
 from services.gateway.model import Account, Answered
 from services.gateway.names import LONGEST_NAME, clean
 from services.gateway.secret import fingerprint, new_secret
-from services.gateway.throttle import network_of
+from services.gateway.throttle import Throttled, network_of
 from shared.access import DEFAULT_PROJECT, Role
 from shared.clock import now
 from shared.documents.port import Documents

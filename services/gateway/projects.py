@@ -5,6 +5,7 @@ docs/decisions/0034-projects.md
 """
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from services.gateway.accounts import Accounts
 from services.gateway.model import Account, Project, Projects
 from services.gateway.names import clean, folded
+from services.gateway.throttle import Throttle, Throttled
 from shared.access import DEFAULT_PROJECT, Caller, MemberRole, Role
 from shared.clock import now
 from shared.documents.port import Documents
@@ -19,6 +21,12 @@ from shared.errors import Conflict, Duplicate, Forbidden, Invalid, NotFound
 
 MOST_PROJECTS: Final = 500
 MEMBER_ROLES: Final[frozenset[Role]] = frozenset({"manager", "annotator", "reviewer", "observer"})
+LEAST_LETTERS: Final = 2
+MOST_CANDIDATES: Final = 10
+MOST_LOOKED_THROUGH: Final = 200  # accounts whose names begin so
+# Times that somebody may look up names before each has to wait for the next, until a rest of a quarter of an hour. The
+# page asks some four times for a person.
+FREE_LOOKUPS: Final = 200
 _REGISTRY: Final = "projects"
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -38,6 +46,7 @@ class ProjectsOfTheSite:
         self._registry = documents.collection(Projects)
         self._known = Projects(id=_REGISTRY)  # as it was read last
         self._accounts = accounts
+        self._lookups = Throttle(FREE_LOOKUPS)
 
     # Which there are
 
@@ -130,6 +139,19 @@ class ProjectsOfTheSite:
                 )
             await self._require_reviewer([one for one in members if one.id != person], project, person, reviewer)
         return await self._accounts.place(account.id, project, wanted, reviewer)
+
+    async def candidates(self, project: str, name: str, *, asker: str) -> list[str]:
+        """Names that begin so, the first ten, of people who can sign in or are invited and are no members yet. Raises
+        Invalid for fewer than two letters, Throttled."""
+        if len(folded(name)) < LEAST_LETTERS:
+            raise Invalid(f"A name is looked up by {LEAST_LETTERS} letters or more.", field="name")
+        at = time.monotonic()
+        if wait := self._lookups.seconds(asker, at):
+            raise Throttled(wait)
+        self._lookups.failed(asker, at)
+        found = await self._accounts.beginning(name, MOST_LOOKED_THROUGH)
+        there = [one.name for one in found if not one.disabled and not _roles(one, project)]
+        return there[:MOST_CANDIDATES]
 
     async def named(self, name: str) -> str:
         """The person with this name. Raises NotFound."""

@@ -19,6 +19,14 @@ class _Failures:
     last: float
 
 
+class Throttled(Exception):
+    """This name, address or person has tried too often; `seconds` until it may try again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Throttle:
     """Failures by name, in memory: at most 10,000 names, the ones that failed longest ago are forgotten first.
 

@@ -38,6 +38,7 @@ async def test_a_second_project_has_figures_people_and_an_end_of_its_own(
         await expect(page.get_by_role("heading", name="Atlas of the eye")).to_be_visible()
         await expect(chosen).to_have_value("atlas-of-the-eye")
         await page.get_by_role("button", name="Add a member").click()
+        await page.get_by_label("Name of the account").fill(LIN[:2])
         await expect(page.locator(f"datalist option[value={LIN}]")).to_have_count(1)
         await page.get_by_label("Name of the account").fill(LIN)
         await page.get_by_role("dialog").get_by_role("button", name="Save").click()

@@ -119,6 +119,7 @@ ROWS: Final[dict[str, Row]] = {
     "GET /api/v1/projects/{id}": Row("project.read", "project"),
     "PATCH /api/v1/projects/{id}": Row("project.write", "project"),
     "GET /api/v1/projects/{id}/members": Row("member.read", "project"),
+    "GET /api/v1/projects/{id}/candidates": Row("member.write", "project"),
     "PUT /api/v1/projects/{id}/members": Row("member.write", "project"),
     "DELETE /api/v1/projects/{id}/members/{person_id}": Row("member.write", "project"),
     "GET /api/v1/projects/{id}/bioportal": Row("project.read", "project"),
@@ -248,7 +249,7 @@ def request_of(endpoint: str) -> dict[str, Any]:
     method, path = endpoint.split(" ")
     operation = DOCUMENT["paths"][path][method.lower()]
     needed = [one for one in operation.get("parameters", []) if one["in"] == "query" and one.get("required")]
-    request: dict[str, Any] = {"params": {one["name"]: "x" for one in needed}}
+    request: dict[str, Any] = {"params": {one["name"]: "xx" for one in needed}}
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         if kind != "application/json":
             # Not the same twice: what two imports share is deleted when the first has ended.

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.asking import COOKIE, PersonDep
 from services.gateway.api.bodies import Body, Name, Password
-from services.gateway.identity import SESSION_TIME, Identity, Person, Throttled
+from services.gateway.identity import SESSION_TIME, Identity, Person
 from services.gateway.origin import refuse_foreign
+from services.gateway.throttle import Throttled
 from shared.access import Role
 from shared.errors import Forbidden
 

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from services.gateway.api.identity import agent_of, keep_session
 from services.gateway.api.workbench import PAGES
-from services.gateway.identity import Identity, Throttled
+from services.gateway.identity import Identity
 from services.gateway.oidc import OpenIdConnect
+from services.gateway.throttle import Throttled
 from shared.errors import Invalid, MitaggerError, NotFound
 from shared.grants import ATTEMPT_SECONDS
 from shared.http import status_of

@@ -1,9 +1,10 @@
 """Doors of projects: which there are, and who is in them as what."""
 
+import math
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.asking import PersonDep
@@ -11,7 +12,9 @@ from services.gateway.api.bodies import Body, Name
 from services.gateway.audit import Audit
 from services.gateway.leaving import Leaving, Left
 from services.gateway.model import Account, AccountState, Project
-from services.gateway.projects import ProjectsOfTheSite, require_known, visible
+from services.gateway.names import LONGEST_NAME
+from services.gateway.projects import LEAST_LETTERS, ProjectsOfTheSite, require_known, visible
+from services.gateway.throttle import Throttled
 from shared.access import Caller, MemberRole, Role
 from shared.errors import Invalid
 
@@ -86,6 +89,12 @@ class MemberList(BaseModel):
     items: list[MemberView]
 
 
+class Candidates(BaseModel):
+    """Names of accounts."""
+
+    names: list[str]
+
+
 def router(projects: ProjectsOfTheSite, leaving: Leaving, audit: Audit) -> APIRouter:
     """The routes of projects."""
     routes = APIRouter(tags=["projects"])
@@ -127,6 +136,22 @@ def router(projects: ProjectsOfTheSite, leaving: Leaving, audit: Audit) -> APIRo
         person.caller.require("member.read", project=id)
         await projects.get(id)
         return MemberList(items=[_member(account, id) for account in await projects.members(id)])
+
+    @routes.get("/api/v1/projects/{id}/candidates", summary="Find people by name whom a project could take in")
+    async def candidates(
+        person: PersonDep, id: str, name: Annotated[str, Query(min_length=LEAST_LETTERS, max_length=LONGEST_NAME)]
+    ) -> Candidates:
+        """Who is not disabled and no member yet, and whose name begins with `name`: the first ten by name. For who may
+        take somebody in; whoever asks 200 times without a rest has to wait in between (429)."""
+        person.caller.require("member.write", project=id)
+        await projects.get(id)
+        try:
+            return Candidates(names=await projects.candidates(id, name, asker=person.caller.person))
+        except Throttled as wait:
+            seconds = math.ceil(wait.seconds)
+            raise HTTPException(
+                429, f"Too many names were looked up. Try again in {seconds} s.", {"Retry-After": str(seconds)}
+            ) from wait
 
     @routes.put("/api/v1/projects/{id}/members", summary="Take somebody in, or change what they are")
     async def take_in(person: PersonDep, id: str, body: MemberBody) -> MemberView:
