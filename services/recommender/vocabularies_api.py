@@ -211,7 +211,7 @@ def router(site: SiteVocabularies) -> APIRouter:
     async def roll_back(caller: CallerDep) -> SetView:
         """The set that is in use now; with an empty id the defaults."""
         caller.require("vocabulary.write")
-        one = await site.roll_back()
+        one = await site.roll_back(person=caller.person)
         return set_view(one, active=True) if one else DEFAULTS
 
     return routes

@@ -6,11 +6,16 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import HOSTILE, LEGENDS, Installation, shot, visit
+from tests.support.people import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 
 async def test_figures_are_found_chosen_and_assigned_by_keyboard(installation: Installation, chromium: Browser) -> None:
+    async def indexed() -> bool:
+        return (await installation.admin.search()).total == len(LEGENDS)
+
+    await until(indexed, what="the search index")
     async with visit(chromium, installation.url) as administrator:
         page = administrator.page
         await administrator.context.set_extra_http_headers({"Authorization": f"Bearer {installation.key}"})
@@ -18,6 +23,8 @@ async def test_figures_are_found_chosen_and_assigned_by_keyboard(installation: I
         figures = page.get_by_role("listbox", name=re.compile("^Figures"))
         await expect(figures.get_by_role("option")).to_have_count(len(LEGENDS))
         await expect(figures).to_contain_text(HOSTILE[:40])
+        await expect(figures.get_by_text("Not tagged yet")).to_have_count(len(LEGENDS))
+        await shot(page, "figures")
 
         await figures.focus()
         for key in (" ", "ArrowRight", "Shift+ArrowDown"):

@@ -46,6 +46,12 @@ async def test_differences_are_settled_by_one_key_each(installation: Installatio
         outcome = lin.page.get_by_role("region", name="Several people tagged this figure")
         await expect(lin.page.get_by_text("Submitted", exact=True)).to_be_visible()
         await expect(outcome).to_be_hidden()
+        await grace.open("/review")
+        both = page.get_by_role("listitem").filter(has_text="Figure 2")
+        await expect(both).to_have_count(2)
+        whose = re.compile("Annotator \\w+")
+        assert len({whose.findall(text)[0] for text in await both.all_inner_texts()}) == 2
+        await shot(page, "review")
         await page.get_by_role("link", name="Adjudication").click()
         await expect(page.get_by_role("listitem").filter(has_text="Figure 2")).to_be_visible()
         await shot(page, "queue")

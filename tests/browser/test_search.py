@@ -5,9 +5,10 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import LIN, Installation, shot, visit
+from tests.browser.conftest import ANNOTATOR, LIN, Installation, shot, visit
 from tests.browser.test_accessibility import findings
-from tests.support.people import PASSWORD
+from tests.browser.test_judging import BLOT, RETINA, submitted
+from tests.support.people import PASSWORD, REVIEWER, signed_in, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -36,6 +37,15 @@ async def test_observers_look_at_what_they_find_and_read_which_pages_are_not_the
     installation: Installation, chromium: Browser
 ) -> None:
     await installation.admin.create_account("olga", PASSWORD, ["observer"])
+    await submitted(installation, 2, ANNOTATOR, BLOT)
+    lins, _ = await submitted(installation, 2, LIN, RETINA)
+    async with signed_in(installation.url, REVIEWER) as grace:
+        await grace.review(lins, "approved")
+
+    async def final() -> bool:
+        return bool((await installation.admin.search(status="approved")).total)
+
+    await until(final, what="the approved figure in the search index")
     async with visit(chromium, installation.url, "olga") as olga:
         page = olga.page
         await olga.open("/find?q=femur")
@@ -44,6 +54,9 @@ async def test_observers_look_at_what_they_find_and_read_which_pages_are_not_the
         await expect(figure.locator("img")).to_be_visible()
         await expect(figure).to_contain_text("Femur of a patient with hypertension who took aspirin.")
         await expect(figure.get_by_role("table")).to_have_count(0)  # who has it is not theirs to know
+        # Nor is what nobody has approved.
+        await expect(figure.get_by_role("list", name="Tags")).to_have_text("retina")
+        await shot(page, "observed")
         await page.keyboard.press("Escape")
         await shot(page, "find-observer")
         assert await findings(page) == []

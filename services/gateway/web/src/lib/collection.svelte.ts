@@ -1,7 +1,7 @@
 /** The figures that match the filters in the address, fetched page by page as somebody goes on.
 
-Without filters that need the search index, they come from where figures are kept, with one from the search. Both ways the
-newest first, any number of them. */
+Without filters that need the search index, they come from where figures are kept, and what was made of them from the
+search. Both ways the newest first, any number of them. */
 import { address, get, Problem } from '../api/client'
 import type { Found, FoundFigure, Page, StoredFigure } from '../api/types'
 import { signedIn } from './session.svelte'
@@ -12,7 +12,7 @@ export interface Shown {
   where: string
   text: string
   thumbnail: string | null
-  /** null: not asked for. */
+  /** null: not known, as of one that has just come in. */
   status: FoundFigure['status'] | null
   tags: FoundFigure['tags']
 }
@@ -72,13 +72,17 @@ export class Collection {
   /** The concept has more below it than a search takes. */
   broad = $state(false)
   #cursor: string | null = null
+  /** The figure after which what is searched goes on. */
+  #last: string | null = null
+  /** Why what was made of the figures is not known. */
+  #partly: Problem | null = null
   #tags: string[] | null = null
   #stopped = false
   readonly #filters: Filters
 
   constructor(filters: Filters) {
     this.#filters = filters
-    void this.#first()
+    void this.#next()
   }
 
   stop(): void {
@@ -89,11 +93,7 @@ export class Collection {
   async more(): Promise<void> {
     if (this.busy || this.ended || this.#stopped) return
     this.busy = true
-    try {
-      await this.#next()
-    } finally {
-      this.busy = false
-    }
+    await this.#next()
   }
 
   /** Takes figures out that are gone. */
@@ -109,14 +109,13 @@ export class Collection {
     return Boolean(q || axis.length || tag.length || concept || status.length || person)
   }
 
-  async #first(): Promise<void> {
+  async #next(): Promise<void> {
     try {
-      await this.#next()
-      if (!this.#searches) {
-        const counted = await signedIn(() => get<Found>(this.#search(1)))
-        this.total = counted.total
-        this.facets = counted.facets
-      }
+      const page = await (this.#searches ? this.#found() : this.#stored())
+      if (this.#stopped) return
+      for (const one of page) this.items.push(one)
+      this.count = this.items.length
+      this.problem = this.#partly
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       this.problem = error
@@ -125,24 +124,26 @@ export class Collection {
     }
   }
 
-  async #next(): Promise<void> {
-    try {
-      const page = await (this.#searches ? this.#found() : this.#stored())
-      if (this.#stopped) return
-      for (const one of page) this.items.push(one)
-      this.count = this.items.length
-      this.problem = null
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error
-      this.problem = error
-    }
-  }
-
   async #stored(): Promise<Shown[]> {
     const { article, since, until } = this.#filters
     const asked = { article, since, until: after(until), limit: PAGE, cursor: this.#cursor }
-    const page = await signedIn(() => get<Page<StoredFigure>>(address('/api/v1/figures', asked)))
+    // What was made of them is the search's to tell. Without it the figures are there all the same.
+    const [page, told] = await Promise.all([
+      signedIn(() => get<Page<StoredFigure>>(address('/api/v1/figures', asked))),
+      signedIn(() => get<Found>(this.#search(PAGE))).catch((error: unknown) => {
+        if (!(error instanceof Problem)) throw error
+        return error
+      }),
+    ])
+    const found = told instanceof Problem ? [] : told.items
+    this.#partly = told instanceof Problem ? told : null
+    if (!(told instanceof Problem) && this.#cursor === null) {
+      this.total = told.total
+      this.facets = told.facets
+    }
+    const known = new Map(found.map((one) => [one.figure, one]))
     this.#cursor = page.next ?? null
+    this.#last = page.items.at(-1)?.id ?? this.#last
     this.ended = this.#cursor === null
     return page.items.map((one) => ({
       id: one.id,
@@ -151,19 +152,19 @@ export class Collection {
       // Two lines of it show; the rest would be laid out for nobody.
       text: one.legend.length > SHOWN ? `${one.legend.slice(0, SHOWN)}…` : one.legend,
       thumbnail: one.thumbnail_url,
-      status: null,
-      tags: [],
+      status: known.get(one.id)?.status ?? null,
+      tags: known.get(one.id)?.tags ?? [],
     }))
   }
 
   async #found(): Promise<Shown[]> {
     if (this.#tags === null) this.#tags = await this.#wanted()
     const page = await signedIn(() => get<Found>(this.#search(PAGE)))
-    if (this.#cursor === null) {
+    if (this.#last === null) {
       this.total = page.total
       this.facets = page.facets
     }
-    this.#cursor = page.items.at(-1)?.figure ?? this.#cursor
+    this.#last = page.items.at(-1)?.figure ?? this.#last
     // Of a later page, the total is of what is left.
     this.ended = page.total <= page.items.length || !page.items.length
     const ids = page.items.map((one) => one.figure)
@@ -185,7 +186,7 @@ export class Collection {
     const { q, axis, status, person, article, since, until } = this.#filters
     return address('/api/v1/search', {
       q, axis, status, person, article, since, until: after(until), tag: this.#tags ?? [], limit,
-      ...(this.#searches ? { order: 'newest', before: this.#cursor, facets: this.#cursor === null ? 'true' : 'false' } : {}),
+      order: 'newest', before: this.#last, facets: this.#last === null ? 'true' : 'false',
     })
   }
 
