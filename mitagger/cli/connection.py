@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from mitagger.client import AsyncClient
+from shared.access import DEFAULT_PROJECT
 from shared.errors import NotFound
 from shared.settings import EMBEDDED, Settings
 
@@ -36,7 +37,7 @@ Project: TypeAlias = Annotated[
     typer.Option(
         "--project",
         help="Id of the project; default: what `mitagger --project` says.",
-        callback=lambda given: given or PROJECT.get() or "default",
+        callback=lambda given: given or PROJECT.get() or DEFAULT_PROJECT,
     ),
 ]
 
