@@ -57,7 +57,7 @@ def create(
     Example: mitagger keys create "PACS export" --days 365
     """
     roles = roles_of(role or ["service"])
-    made = asked(Target(server, key, data), lambda client: client.create_key(name, roles, days=days))
+    made = asked(Target(server, key, data, begins=True), lambda client: client.create_key(name, roles, days=days))
     typer.echo(made.key)
 
 

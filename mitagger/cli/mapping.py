@@ -72,7 +72,7 @@ def import_(
             await _compiled(client, client.activate_mappings([found.id]))
         return await client.mapping_version(found.id)
 
-    found = asked(Target(server, key, data), bring)
+    found = asked(Target(server, key, data, begins=True), bring)
     brought(
         found,
         f"{found.mappings:,} mappings, {found.left_out:,} rows left out, {found.skipped:,} skipped",

@@ -51,7 +51,8 @@ def invite(
 
     Example: mitagger people invite Ada --role annotator
     """
-    _show(asked(Target(server, key, data), lambda client: client.invite(name, roles_of(role), days=days)), server, json)
+    target = Target(server, key, data, begins=True)
+    _show(asked(target, lambda client: client.invite(name, roles_of(role), days=days)), server, json)
 
 
 @app.command()

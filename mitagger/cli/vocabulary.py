@@ -113,7 +113,7 @@ def import_(
             await _compiled(client, client.activate_vocabularies([found.id]))
         return await client.vocabulary_version(found.id)
 
-    found = asked(Target(server, key, data), bring, connect=loaded)
+    found = asked(Target(server, key, data, begins=True), bring, connect=loaded)
     brought(
         found,
         f"{found.concepts:,} concepts, {found.names:,} names, {found.skipped:,} rows skipped",

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.recommender.model import VersionState
+from services.recommender.republishing import republish
 from services.recommender.site_mappings import SiteMappings
 from services.recommender.together_api import Id, Name, SetView, SkippedRowView, add_routes, version_view
+from shared.bus.port import Bus
 from shared.http import CallerDep
 from shared.vocabulary.formats.mapped import MappingFormat
 
@@ -80,7 +82,15 @@ NONE = MappingSetView(
 )
 
 
-def router(site: SiteMappings) -> APIRouter:
+class Topics(BaseModel):
+    topics: list[str]
+
+
+class Republished(BaseModel):
+    republished: int
+
+
+def router(site: SiteMappings, bus: Bus) -> APIRouter:
     routes = APIRouter(tags=["mappings"])
 
     @routes.post("/api/v1/mappings/versions", status_code=202, summary="Import mappings between vocabularies")
@@ -117,4 +127,10 @@ def router(site: SiteMappings) -> APIRouter:
         effect="The mappings are compiled together, then come into use for new exports. Until then, and if it fails, "
         "those before stay in use. Tags that people made are never touched.",
     )
+
+    @routes.post("/internal/republish", include_in_schema=False)
+    async def republish_mappings(caller: CallerDep, body: Topics) -> Republished:
+        caller.require("system.write")
+        return Republished(republished=await republish(site, bus, body.topics))
+
     return routes
