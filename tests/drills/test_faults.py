@@ -41,6 +41,7 @@ from shared.grants import Signer
 from shared.search.fts5 import Fts5Search
 from shared.service import Service
 from shared.sqlite import Database, Job
+from tests.support import late_routes
 from tests.support.images import png
 from tests.support.people import exported, until
 from tests.support.system import composed, working
@@ -337,9 +338,11 @@ async def _figures(client: AsyncClient) -> list[Any]:
 
 @pytest.fixture(autouse=True, scope="module")
 def impatient() -> Iterator[None]:
-    """What waits before it tries again waits shortly, and its log is that of a server."""
+    """What waits before it tries again waits shortly, what takes long to begin begins late, and the log is that of a
+    server."""
     logs.configure("error", json=True)
     with pytest.MonkeyPatch.context() as patch:
+        late_routes.put_off(patch)  # each process that starts makes all doors anew
         patch.setattr(bus_engine, "delay", lambda attempt: 0.005)
         patch.setattr(bus_engine, "DEPENDENCY_SECONDS", 0.01)
         # A handler may have more points than an event has attempts; what is dead-lettered then has drills of its own.
