@@ -24,6 +24,7 @@ from bench.measure import Measurement, Report, alternated, percentile
 from bench.server import Server
 from mitagger.serve import MODELS
 from services.ingest.model import Figure
+from shared.access import DEFAULT_PROJECT
 from shared.clock import new_id
 from shared.engine import Engine, opened
 from shared.events.image import Article, Picture, Rendition
@@ -47,7 +48,7 @@ def figure(number: int) -> Figure:
     rendition = Rendition(blob=file, media_type="image/jpeg", width=1024, height=1024, bytes=200_000)
     return Figure(
         id=new_id(),
-        project="default",
+        project=DEFAULT_PROJECT,
         key=f"bench|{number}",
         article=Article(id=f"article-{number // 5}", doi=f"10.1234/bench.{number // 5}", title="Bench", year=2020),
         label=f"Figure {number % 5 + 1}",

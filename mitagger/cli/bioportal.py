@@ -8,6 +8,7 @@ from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
 from mitagger.cli.outcome import perform
 from mitagger.cli.output import as_json
 from mitagger.client import models as m
+from shared.access import DEFAULT_PROJECT
 
 app = typer.Typer(no_args_is_help=True, help="Whether texts of a project may be sent to BioPortal.")
 
@@ -16,7 +17,7 @@ Project = Annotated[str, typer.Argument(help="The project's id.")]
 
 @app.command()
 def show(
-    project: Project = "default", *, server: Server = "", key: Key = "", data: Data = None, json: Json = False
+    project: Project = DEFAULT_PROJECT, *, server: Server = "", key: Key = "", data: Data = None, json: Json = False
 ) -> None:
     """Show whether texts of a project are sent to BioPortal, and who allowed it.
 

@@ -64,7 +64,7 @@ def create(
     """
 
     async def ask() -> m.ApiKey:
-        async with connected(Target(server, key, data)) as client:
+        async with connected(Target(server, key, data, begins=True)) as client:
             return await client.create_key(name, roles_of(role or ["service"]), days=days)
 
     typer.echo(perform(ask()).key)

@@ -59,7 +59,7 @@ def import_(
         raise typer.BadParameter("Give either a file or --vocabulary.", param_hint="FILE")
 
     async def bring() -> m.MappingVersion:
-        async with connected(Target(server, key, data)) as client:
+        async with connected(Target(server, key, data, begins=True)) as client:
             if file is None:
                 source = await _vocabulary(client, vocabulary)
                 found = await client.take_mappings(source.id, name or vocabulary, version=version)

@@ -58,7 +58,7 @@ def invite(
     """
 
     async def ask() -> m.AccountLink:
-        async with connected(Target(server, key, data)) as client:
+        async with connected(Target(server, key, data, begins=True)) as client:
             return await client.invite(name, roles_of(role), days=days)
 
     _show(perform(ask()), server, json)

@@ -53,7 +53,7 @@ def create(
 
     Example: mitagger project create "Atlas of the eye" --id eye-atlas
     """
-    made = _asked(Target(server, key, data), lambda client: client.create_project(name, id=id))
+    made = _asked(Target(server, key, data, begins=True), lambda client: client.create_project(name, id=id))
     typer.echo(f"{made.id} is there. Take people in with `mitagger project member {made.id} NAME --role ...`.")
 
 

@@ -110,7 +110,7 @@ def import_(
     _known(axis)
 
     async def bring() -> m.VocabularyVersion:
-        async with loaded(Target(server, key, data)) as client:
+        async with loaded(Target(server, key, data, begins=True)) as client:
             with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
                 sent = await asyncio.to_thread(_packed, file, Path(folder))
                 found = await client.import_vocabulary(sent, name, version=version, axis=axis)

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.recommender.model import MappingSet, MappingVersion, VersionState
+from services.recommender.republishing import republish
 from services.recommender.site_mappings import SiteMappings
 from services.recommender.vocabularies_api import Change, Id, Name, SetView, SkippedRowView
+from shared.bus.port import Bus
 from shared.http import CallerDep, Limit, PageOf
 from shared.vocabulary.formats.mapped import MappingFormat
 
@@ -80,7 +82,15 @@ NONE = MappingSetView(
 )
 
 
-def router(site: SiteMappings) -> APIRouter:
+class Topics(BaseModel):
+    topics: list[str]
+
+
+class Republished(BaseModel):
+    republished: int
+
+
+def router(site: SiteMappings, bus: Bus) -> APIRouter:
     routes = APIRouter(tags=["mappings"])
 
     @routes.post("/api/v1/mappings/versions", status_code=202, summary="Import mappings between vocabularies")
@@ -162,6 +172,11 @@ def router(site: SiteMappings) -> APIRouter:
         caller.require("vocabulary.write")
         one = await site.roll_back(person=caller.person)
         return _set(one, active=True) if one else NONE
+
+    @routes.post("/internal/republish", include_in_schema=False)
+    async def republish_mappings(caller: CallerDep, body: Topics) -> Republished:
+        caller.require("system.write")
+        return Republished(republished=await republish(site, bus, body.topics))
 
     return routes
 

@@ -96,7 +96,7 @@ class Recommender:
         add_routes(
             routes,
             vocabularies_api.router(self._site),
-            mappings_api.router(self._mappings),
+            mappings_api.router(self._mappings, engine.bus),
             learned_api.router(self._learning, self._loaded, self._look_again),
             consents_api.router(self._consents, choice.server, self._look_again),
             scores_api.router(self._learning, self._look_again),
