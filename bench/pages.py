@@ -8,7 +8,6 @@ import asyncio
 import http.client
 import itertools
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from shared.engine import Engine, opened
 from shared.events.image import Article, Picture, Rendition
 from shared.search.port import FigureEntry, TagEntry
 from shared.settings import Settings
+from tests.support.ports import reserved
 
 FIGURES: Final = 100_000
 ROUNDS: Final = 5
@@ -117,9 +117,7 @@ class Browser:
 @asynccontextmanager
 async def empty_route() -> AsyncIterator[str]:
     """The peer's address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = reserved(1)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", "bench.empty:app", "--port", str(port), "--log-level", "error"),
         *("--no-access-log",),
