@@ -17,19 +17,25 @@ from shared.vocabulary.source import Name, check
 EXAMPLES: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What was read. `failed`: why nothing was made of it, else null."""
+    """What was read, in the words of the version's document. `failed`: why nothing was made of it, else null."""
+
+    release: str
+    rows: int
+    skipped: int = 0
+    skipped_rows: tuple[Skipped, ...] = ()
+    failed: MitaggerError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedVocabulary(Imported):
+    """See `model.VocabularyVersion`."""
 
     format: Format | None
-    release: str
     places_itself: bool
     concepts: int
     names: int
-    rows: int
-    skipped: int
-    skipped_rows: tuple[Skipped, ...]
-    failed: MitaggerError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Difference:
     renamed: dict[str, tuple[str, str]]
 
 
-def import_file(path: Path, file: str, vocabulary: str, into: Path, progress: Path) -> Imported:
+def import_file(path: Path, file: str, vocabulary: str, into: Path, progress: Path) -> ImportedVocabulary:
     """Makes the package `into` of a vocabulary that is named `file`; `progress` holds the rows read so far, in decimal.
 
     Failures of the input are in the answer, with the rows that were skipped before.
@@ -60,7 +66,7 @@ def import_file(path: Path, file: str, vocabulary: str, into: Path, progress: Pa
         check(Origin(vocabulary, into, "", "", imported=True).read())
     except MitaggerError as error:
         failed = error
-    return Imported(
+    return ImportedVocabulary(
         format=format,
         release=release,
         places_itself=places_itself,

@@ -4,27 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.recommender.importing import tell
+from services.recommender.importing import Imported, tell
 from shared.errors import Invalid, MitaggerError
 from shared.vocabulary import mappings, package, pairs
 from shared.vocabulary.formats import mapped
-from shared.vocabulary.formats.content import Reader, Skipped
+from shared.vocabulary.formats.content import Reader
 from shared.vocabulary.formats.mapped import MappingFormat
 from shared.vocabulary.pairs import Pairs
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedMappings:
-    """What was read. `failed`: why nothing was made of it, else null."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedMappings(Imported):
+    """See `model.MappingVersion`."""
 
     format: MappingFormat | None
-    release: str
     mappings: int
     left_out: int
-    rows: int
-    skipped: int
-    skipped_rows: tuple[Skipped, ...]
-    failed: MitaggerError | None = None
 
 
 def import_file(path: Path, file: str, least: float, into: Path, progress: Path) -> ImportedMappings:
@@ -63,7 +58,14 @@ def import_vocabulary(path: Path, release: str, into: Path) -> ImportedMappings:
         pairs.write(read, into)
     except MitaggerError as error:
         failed = error
-    return ImportedMappings("vocabulary", release, len(set(read.pairs)), read.left_out, len(rows), 0, (), failed)
+    return ImportedMappings(
+        format="vocabulary",
+        release=release,
+        mappings=len(set(read.pairs)),
+        left_out=read.left_out,
+        rows=len(rows),
+        failed=failed,
+    )
 
 
 def compile_into(members: Sequence[mappings.Member], names: Path, into: Path) -> int:

@@ -1,8 +1,5 @@
-"""The site's vocabularies: importing versions, putting sets of them into use, taking them out again.
-
-An administrator's wish becomes a document at once (`VocabularyVersion`, `VocabularySet`); whichever process finds it
-waiting does the work, in worker processes. What works is in use until what replaces it is compiled: nothing that fails
-changes anything. docs/decisions/0024-vocabularies-of-the-site.md says why there are sets.
+"""The site's vocabularies: importing versions, putting sets of them into use with an axis table (see `together`), and
+what of that is compiled in this process's cache.
 """
 
 import asyncio
@@ -16,7 +13,7 @@ import structlog
 
 from services.recommender.importing import (
     Difference,
-    Imported,
+    ImportedVocabulary,
     Move,
     compile_into,
     difference,
@@ -24,12 +21,12 @@ from services.recommender.importing import (
     moves,
 )
 from services.recommender.loading import Library, Member, Site
-from services.recommender.model import CurrentSet, MappingVersion, SkippedRow, VocabularySet, VocabularyVersion
+from services.recommender.model import CurrentSet, MappingVersion, VocabularySet, VocabularyVersion
 from services.recommender.together import Together
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Documents
-from shared.errors import Conflict, MitaggerError, NotFound
+from shared.errors import Conflict
 from shared.events.recommendation import Axis
 from shared.vocabulary.axes import AxisTable, default_table
 from shared.vocabulary.defaults import Origin
@@ -49,15 +46,8 @@ class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
 
     def __init__(self, documents: Documents, blobs: Blobs, library: Library, wake: Callable[[], None]) -> None:
         """`wake`: called when there is something to do."""
-        versions = documents.collection(VocabularyVersion)
-        super().__init__(
-            versions,
-            documents.collection(VocabularySet),
-            documents.collection(CurrentSet),
-            blobs,
-            readers=(versions, documents.collection(MappingVersion)),
-            wake=wake,
-        )
+        kinds = (VocabularyVersion, VocabularySet, CurrentSet)
+        super().__init__(documents, kinds, blobs, other=MappingVersion, wake=wake)
         self._library = library
         self._workers = Workers(1, memory=MEMORY)
 
@@ -111,28 +101,6 @@ class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
 
     # --- sets
 
-    async def activate(self, ids: Sequence[str], *, person: str) -> VocabularySet:
-        """Begins to put these versions into use, each in place of what has its name. Raises NotFound, Invalid."""
-        versions = [await self.imported(id) for id in ids]
-        base = await self._newest()
-        table = base.table if base else None
-        for version in versions:
-            if version.axis is not None:
-                table = (table or default_table()).wholly(version.name, version.axis)
-            elif version.places_itself:
-                table = (table or default_table()).without(version.name)
-        members = {**(base.members if base else {}), **{version.name: version.id for version in versions}}
-        said = ", ".join(f"{version.name} {version.release}" for version in versions)
-        return await self._begin(base, members, table, reason=f"activated {said}", person=person)
-
-    async def deactivate(self, name: str, *, person: str) -> VocabularySet:
-        """Begins to do without an imported vocabulary; one that ships takes its place again. Raises NotFound."""
-        base = await self._newest()
-        if base is None or name not in base.members:
-            raise NotFound(f"No imported vocabulary {name[:80]!r} is in use.", remedy="List them.")
-        members = {other: id for other, id in base.members.items() if other != name}
-        return await self._begin(base, members, base.table, reason=f"deactivated {name}", person=person)
-
     async def table(self) -> AxisTable:
         """The axis table in use, or on its way."""
         newest = await self._newest()
@@ -148,9 +116,8 @@ class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
     async def apply(self, table: AxisTable, *, person: str) -> VocabularySet:
         """Begins to use another axis table."""
         base = await self._newest()
-        members = base.members if base else {}
         kept = None if table == default_table() else table
-        return await self._begin(base, members, kept, reason="changed the axis table", person=person)
+        return await self._begin_table(base, kept, reason="changed the axis table", person=person)
 
     async def roll_back_table(self, *, person: str) -> VocabularySet:
         """Begins to use the axis table that was in use before the current one, with the vocabularies of now. Raises
@@ -165,41 +132,42 @@ class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
             before = await self._sets.get(before.base)
         if base is None or before is None:
             raise Conflict("There was no other axis table before.", remedy="Apply one instead.")
-        return await self._begin(base, base.members, before.table, reason="rolled back the axis table", person=person)
+        return await self._begin_table(base, before.table, reason="rolled back the axis table", person=person)
 
-    async def roll_back(self) -> VocabularySet | None:
-        """Goes back to the set that was in use before the current one; None: to the defaults. Raises Conflict when
-        there was none, NotFound when one of its versions was deleted."""
-        current = await self._in_use()
-        if current is None:
-            raise Conflict("Only the defaults are in use; nothing was before.", remedy="Activate a version instead.")
-        await self.site(current.base)
-        await self._current.update(
-            CurrentSet.ID, lambda old: (old.changed(set=current.base) if old.set == current.id else old, ())
-        )
-        self._wake()
-        return await self._in_use()
+    async def _begin_table(
+        self, base: VocabularySet | None, table: AxisTable | None, *, reason: str, person: str
+    ) -> VocabularySet:
+        made = self._made_of(base, base.members if base else {}, reason=reason, person=person)
+        return await self._begin(made.changed(table=table))
 
-    async def _begin(
+    def _made_of(
         self,
         base: VocabularySet | None,
         members: Mapping[str, str],
-        table: AxisTable | None,
+        added: Sequence[VocabularyVersion] = (),
         *,
         reason: str,
         person: str,
     ) -> VocabularySet:
-        return await self._begin_change(
-            VocabularySet(
-                id=new_id(),
-                members=dict(sorted(members.items())),
-                table=table,
-                reason=reason,
-                base=base.id if base else "",
-                person=person,
-                created_at=now(),
-            )
+        table = base.table if base else None
+        for version in added:
+            if version.axis is not None:
+                table = (table or default_table()).wholly(version.name, version.axis)
+            elif version.places_itself:
+                table = (table or default_table()).without(version.name)
+        return super()._made_of(base, members, added, reason=reason, person=person).changed(table=table)
+
+    async def _require_usable(self, before: VocabularySet | None) -> None:
+        await self.site(before.id if before else "")
+
+    async def _switch(self, base: str, one: VocabularySet | None, person: str) -> None:
+        id = one.id if one else ""
+        await self._current.update(
+            CurrentSet.ID,
+            lambda current: (current.changed(set=id) if current.set == base else current, ()),
+            initial=CurrentSet(id=CurrentSet.ID),
         )
+        self._wake()
 
     # --- what is in use
 
@@ -241,39 +209,22 @@ class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
 
     # --- work
 
-    async def _import(self, version: VocabularyVersion) -> None:
+    async def _read(self, version: VocabularyVersion, package: Path, progress: Path) -> ImportedVocabulary:
         assert version.upload is not None  # noqa: S101 - it is read before it goes
-        with self._blobs.folder() as folder:
-            package, progress = folder / "package.zip", folder / "rows"
-            async with self._blobs.local(version.upload) as path, self._imports.beating(version.id, progress):
-                imported = await self._workers.run(
-                    import_file, path, version.file, version.name, package, progress, timeout=IMPORT_SECONDS
-                )
-            blob = None if imported.failed else (await self._blobs.put_file(package)).sha256
-        done = await self._versions.update(version.id, lambda one: (_imported(one, imported, blob), ()))
-        await self._drop_upload(done)
+        async with self._blobs.local(version.upload) as path:
+            return await self._workers.run(
+                import_file, path, version.file, version.name, package, progress, timeout=IMPORT_SECONDS
+            )
 
-    async def _put_into_use(self, one: VocabularySet) -> None:
-        if one.base != (using := await self.current()) and one.id != using:
-            raise Conflict("Another set came into use meanwhile.", remedy="Ask for the change again.")
-        async with self._changes.beating(one.id):
-            site = await self.site(one.id)
-            path = await asyncio.to_thread(self._library.artefact, site)
-            if not path.exists():
-                await self._compile(site, path)
-            artefact = (await self._blobs.put_file(path)).sha256
-        await self._sets.update(
+    async def _compiled(self, one: VocabularySet) -> VocabularySet:
+        site = await self.site(one.id)
+        path = await asyncio.to_thread(self._library.artefact, site)
+        if not path.exists():
+            await self._compile(site, path)
+        artefact = (await self._blobs.put_file(path)).sha256
+        return await self._sets.update(
             one.id, lambda found: (found.changed(artefact=artefact, identity=path.stem, alive_at=now()), ())
         )
-        await self._current.update(
-            CurrentSet.ID,
-            lambda current: (current.changed(set=one.id) if current.set == one.base else current, ()),
-            initial=CurrentSet(id=CurrentSet.ID),
-        )
-        await self._sets.update(one.id, lambda found: (found.changed(state="ready"), ()))
-        self._wake()
-        log.info("vocabularies put into use", set=one.id, reason=one.reason)
-        await self._drop_artefacts()
 
     async def _drop_artefacts(self) -> None:
         """Those of older sets go. Their packages stay, until their versions are deleted."""
@@ -284,23 +235,6 @@ class SiteVocabularies(Together[VocabularyVersion, VocabularySet, CurrentSet]):
                 await self._sets.update(old.id, lambda one: (one.changed(artefact=None), ()))
                 if old.artefact not in kept:
                     await self._blobs.delete(old.artefact)
-
-
-def _imported(version: VocabularyVersion, imported: Imported, package: str | None) -> VocabularyVersion:
-    failed: MitaggerError | None = imported.failed
-    return version.changed(
-        state="failed" if failed else "ready",
-        problem=str(failed) if failed else "",
-        release=version.release or imported.release or (f"sha256:{package[:12]}" if package else ""),
-        package=package,
-        format=imported.format,
-        places_itself=imported.places_itself,
-        rows=imported.rows,
-        concepts=imported.concepts,
-        names=imported.names,
-        skipped=imported.skipped,
-        skipped_rows=tuple(SkippedRow(**row._asdict()) for row in imported.skipped_rows),
-    )
 
 
 def _copy(source: Path, target: Path) -> None:

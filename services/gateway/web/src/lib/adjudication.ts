@@ -1,5 +1,5 @@
 /** Where annotators differ, as questions that one key answers. Pure. */
-import type { Compared, Lineage } from '../api/types'
+import type { Compared, Lineage, WaitingFigure } from '../api/types'
 
 export interface Question {
   id: string
@@ -51,6 +51,9 @@ export const applied = (tags: readonly Compared[], answer: Answer): Compared[] =
   tags.map((one) =>
     answer.keep.includes(one.key) ? { ...one, kept: true } : answer.drop.includes(one.key) ? { ...one, kept: false } : one,
   )
+
+/** Where a figure comes from, as far as anything says so. */
+export const placeOf = ({ figure: { article } }: Pick<WaitingFigure, 'figure'>): string => article.title || article.doi || article.collection || ''
 
 /** Nobody has both: whoever has both meant both. */
 const apart = (one: Compared, other: Compared): boolean => !one.annotators.some((who) => other.annotators.includes(who))
