@@ -31,7 +31,7 @@ test-all: test web-check browser  ## everything: also real servers (Java and Mav
 	$(BIN)/pytest -m servers tests/unit tests/contract
 	$(BIN)/pytest -m servers tests/integration tests/e2e
 	$(BIN)/pytest -m "not servers" tests/e2e
-	$(BIN)/pytest tests/drills
+	$(BIN)/pytest -n 2 --dist loadfile tests/drills
 
 lint: .venv/dev  ## style, types, architecture, duplicates of truth
 	$(BIN)/ruff check .

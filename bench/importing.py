@@ -20,6 +20,7 @@ from services.ingest.events import uploaded
 from services.ingest.figures import Figures
 from services.ingest.model import MODELS, Figure
 from services.ingest.submission import submitted
+from shared.access import DEFAULT_PROJECT
 from shared.engine import opened
 from shared.settings import Settings
 from shared.workers import Workers
@@ -58,7 +59,7 @@ async def add(figures: Figures, values: Sequence[dict[str, Any]]) -> tuple[float
     for start in range(0, len(values), BATCH):
         begin = time.perf_counter()
         checked = [submitted(row, row["row"]) for row in values[start : start + BATCH]]
-        outcomes = await figures.add(checked, project="default", actor="bench")
+        outcomes = await figures.add(checked, project=DEFAULT_PROJECT, actor="bench")
         seconds += time.perf_counter() - begin
         stored += [outcome.figure for outcome in outcomes if outcome.created and outcome.figure]
     assert len(stored) == len(values)

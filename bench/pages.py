@@ -8,7 +8,6 @@ import asyncio
 import http.client
 import itertools
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -25,11 +24,13 @@ from bench.measure import Measurement, Report, alternated, percentile
 from bench.server import Server
 from mitagger.serve import MODELS
 from services.ingest.model import Figure
+from shared.access import DEFAULT_PROJECT
 from shared.clock import new_id
 from shared.engine import Engine, opened
 from shared.events.image import Article, Picture, Rendition
 from shared.search.port import FigureEntry, TagEntry
 from shared.settings import Settings
+from tests.support.ports import reserved
 
 FIGURES: Final = 100_000
 ROUNDS: Final = 5
@@ -47,7 +48,7 @@ def figure(number: int) -> Figure:
     rendition = Rendition(blob=file, media_type="image/jpeg", width=1024, height=1024, bytes=200_000)
     return Figure(
         id=new_id(),
-        project="default",
+        project=DEFAULT_PROJECT,
         key=f"bench|{number}",
         article=Article(id=f"article-{number // 5}", doi=f"10.1234/bench.{number // 5}", title="Bench", year=2020),
         label=f"Figure {number % 5 + 1}",
@@ -116,9 +117,7 @@ class Browser:
 @asynccontextmanager
 async def empty_route() -> AsyncIterator[str]:
     """The peer's address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = reserved(1)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", "bench.empty:app", "--port", str(port), "--log-level", "error"),
         *("--no-access-log",),

@@ -16,6 +16,7 @@ from bench import measure
 from bench.legends import legends
 from bench.measure import Measurement, Report, percentile
 from services.export.rebuilding import AT_ONCE
+from shared.access import DEFAULT_PROJECT
 from shared.search.fts5 import Fts5Search
 from shared.search.port import FigureEntry, Query, Search, TagEntry
 from shared.sqlite import Database
@@ -77,7 +78,8 @@ async def bench(quick: bool) -> Report:
 def figure(number: int, texts: Sequence[str], dice: random.Random) -> FigureEntry:
     tags = [TagEntry(axis=axis, label=f"{axis} {dice.randrange(200)}") for axis in dice.sample(AXES, 3)]
     return FigureEntry(
-        id=f"f{number:08}", version=1, project="default", article=f"a{number // 5}", doi=f"10.5555/a{number // 5}",
+        id=f"f{number:08}", version=1, project=DEFAULT_PROJECT, article=f"a{number // 5}",
+        doi=f"10.5555/a{number // 5}",
         label=f"Figure {number % 5 + 1}", legend=f"{texts[number % len(texts)]} case{number}", status="approved",
         language="en", tags=tuple(tags),
     )  # fmt: skip

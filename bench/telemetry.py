@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from bench import measure
 from bench.measure import Measurement, Report, alternated
 from shared import tracing
+from shared.access import DEFAULT_PROJECT
 from shared.bus.log import EventLog
 from shared.bus.observed import observed
 from shared.bus.port import Subscription
@@ -117,7 +118,7 @@ async def _nothing(_events: Sequence[Event]) -> None: ...
 def _event(number: int, *, traced: bool) -> ImageDeleted:
     cause = f"00-{number + 1:032x}-{number + 1:016x}-01" if traced else None
     return ImageDeleted(
-        time=now(), traceparent=cause, project="default", actor="bench", figure=f"figure-{number}", revision=1
+        time=now(), traceparent=cause, project=DEFAULT_PROJECT, actor="bench", figure=f"figure-{number}", revision=1
     )
 
 

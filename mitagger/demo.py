@@ -30,6 +30,7 @@ from mitagger.importing import bring, read
 from mitagger.sample.sample import write, write_screenshot
 from mitagger.serve import Running, running
 from mitagger.team import Played, play
+from shared.access import DEFAULT_PROJECT
 from shared.errors import DeadlineExceeded, Invalid
 from shared.process import until_interrupted
 from shared.settings import Settings
@@ -209,7 +210,7 @@ async def _work(
     async with AsyncClient(server.url, key=server.key) as admin:
         ada = await admin.create_account(ANNOTATOR, passwords[ANNOTATOR], ["annotator"])
         grace = await admin.create_account(REVIEWER, passwords[REVIEWER], ["reviewer"])
-        await admin.set_member("default", ada.person, ["annotator"], reviewer=grace.person)
+        await admin.set_member(DEFAULT_PROJECT, ada.person, ["annotator"], reviewer=grace.person)
         with report.timed("sample"):
             figures = await sample
         with report.timed("import"):
@@ -228,7 +229,7 @@ async def _work(
         async with AsyncClient(server.url, key=server.key) as admin:
             await _export(admin, folder, report)
             lin = await admin.create_account(VISITOR, passwords[VISITOR], ["annotator"])
-            await admin.set_member("default", lin.person, ["annotator"], reviewer=grace.person)
+            await admin.set_member(DEFAULT_PROJECT, lin.person, ["annotator"], reviewer=grace.person)
             await _left_to_try(admin, annotator=lin.person, reviewer=grace.person)
             await _left_to_look_at(admin, figures)
     return passwords

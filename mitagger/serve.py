@@ -1,11 +1,10 @@
-"""All services in one process: the only place where services meet. Or one of them, on the distributed engines."""
+"""All services in one process: the only place where services meet."""
 
 import asyncio
-import importlib
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ import services.recommender.model
 import services.recommender.service
 from services.gateway.identity import SignIn
 from services.gateway.oidc import Terms
-from services.gateway.routes import SERVICES
 from services.recommender.choosing import chosen
 from services.recommender.learned import Thresholds
 from services.recommender.loading import Library
@@ -34,11 +32,10 @@ from shared import logs
 from shared.bus.port import Bus
 from shared.documents.port import Document
 from shared.engine import Engine, opened
-from shared.errors import Invalid, Unsupported
 from shared.http import Hop
 from shared.process import answering, listening, started, until_interrupted, watched
 from shared.service import Service
-from shared.settings import EMBEDDED, Settings
+from shared.settings import Settings
 
 # Who follows others stands before them (see mitagger/backup.py).
 MODELS: Final[tuple[type[Document], ...]] = (
@@ -68,24 +65,9 @@ class Running:
         await self.bus.settled(timeout=SETTLE_SECONDS)
 
 
-def run(settings: Settings, names: Sequence[str] = ()) -> None:
-    """Serves all services, or the one that is named, until interrupted. Raises Invalid when the port or the data folder
-    is taken, or a name is none of a service; Unsupported when one alone is asked for on the embedded engines."""
-
-    if not names or set(names) == set(SERVICES):
-        asyncio.run(_run(settings))
-        return
-    if unknown := sorted(set(names) - set(SERVICES)):
-        raise Invalid(f"There is no service {unknown[0]!r}.", remedy=f"These are: {', '.join(SERVICES)}.")
-    if settings.bus == EMBEDDED:
-        raise Unsupported(
-            "Running some of the services needs the distributed engines (Kafka, MongoDB): the embedded ones serve one"
-            " process.",
-            remedy="Run mitagger serve without names, or set MITAGGER_BUS and MITAGGER_DOCUMENTS.",
-        )
-    if len(names) > 1:
-        raise Invalid("A process serves one service, or all.", remedy="Start a process for each.")
-    importlib.import_module(f"services.{names[0]}.__main__").run(settings)
+def run(settings: Settings) -> None:
+    """Serves all services until interrupted. Raises Invalid when the port or the data folder is taken."""
+    asyncio.run(_run(settings))
 
 
 async def _run(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from typing import Final
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.client.errors import ClientError, Conflict
+from shared.access import DEFAULT_PROJECT
 
 ROLES: Final[dict[str, m.Role]] = {
     "ada": "annotator",
@@ -180,7 +181,7 @@ class _Project:
         handed_out["evenly"], handed_out["hidden"] = even.figures, sum(one.hidden for one in even.people)
         # From now on newcomers qualify, gold is mixed in, and reviewers look at a share of good work.
         await self._admin.set_standards(
-            "default",
+            DEFAULT_PROJECT,
             gold_share=0.2,
             qualification={"figures": ATTEMPT, "threshold": 0.75, "attempts": 2},
             sampling={"share": 0.4, "window": 4, "returned": 0.3, "f1": 0.5},
@@ -196,7 +197,7 @@ class _Project:
         handed_out["by hand"] += (await self._admin.assign(figures=by_hand[:UNDONE], **self._pair("bob"))).created
         for name in REVIEWER:
             pair = self._pair(name)
-            await self._admin.set_member("default", pair["annotator"], ["annotator"], reviewer=pair["reviewer"])
+            await self._admin.set_member(DEFAULT_PROJECT, pair["annotator"], ["annotator"], reviewer=pair["reviewer"])
         handed_out["pool"] = (await self._admin.pool(figures=pool, hidden_share=0.05)).figures
 
     async def qualify(self) -> None:
@@ -366,10 +367,10 @@ class _Project:
             gold = await admin.gold_of(figure)
             played.expect("a gold figure changed", gold.current and {tag.key for tag in gold.tags} == tags)
         for name in REVIEWER:
-            scores = [one.f1 async for one in admin.gold_scores("default", self._people[name])]
+            scores = [one.f1 async for one in admin.gold_scores(DEFAULT_PROJECT, self._people[name])]
             if scores:
                 played.scores[name] = scores
-        played.newcomers = await admin.newcomers("default")
+        played.newcomers = await admin.newcomers(DEFAULT_PROJECT)
         passed = [(one.person, one.state, one.attempt) for one in played.newcomers]
         played.expect("nell passed at the second try", passed == [(self._people["nell"], "passed", 2)])
         played.expect("nothing of who left is given to others", played.handed_out["of who left"] >= UNDONE)

@@ -1,5 +1,6 @@
 """Which server a command talks to: the one it is told, else the one that serves the data folder, else none runs and
-the command opens the folder itself, for as long as it needs."""
+the command opens the folder itself, for as long as it needs. Where no folder is, only what begins something makes one.
+"""
 
 import json
 from collections.abc import AsyncIterator
@@ -13,7 +14,9 @@ import httpx
 import typer
 
 from mitagger.client import AsyncClient
-from shared.settings import Settings
+from shared.access import DEFAULT_PROJECT
+from shared.errors import NotFound
+from shared.settings import EMBEDDED, Settings
 
 Server: TypeAlias = Annotated[
     str,
@@ -34,23 +37,25 @@ Project: TypeAlias = Annotated[
     typer.Option(
         "--project",
         help="Id of the project; default: what `mitagger --project` says.",
-        callback=lambda given: given or PROJECT.get() or "default",
+        callback=lambda given: given or PROJECT.get() or DEFAULT_PROJECT,
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the options say."""
+    """What the options say. `begins`: the command brings something in, and may make the data folder for it."""
 
     server: str
     key: str
     data: Path | None
+    begins: bool = False
 
 
 @asynccontextmanager
 async def connected(target: Target) -> AsyncIterator[AsyncClient]:
-    """A client of the server that the options mean, in the project that `mitagger --project` names."""
+    """A client of the server that the options mean, in the project that `mitagger --project` names. Raises
+    NotFound where no server runs and there is nothing to open."""
     project = PROJECT.get()
     if target.server:
         async with AsyncClient(target.server, key=target.key, project=project) as client:
@@ -61,6 +66,8 @@ async def connected(target: Target) -> AsyncIterator[AsyncClient]:
         async with AsyncClient(announced[0], key=announced[1], project=project) as client:
             yield client
         return
+    if not target.begins:
+        _require_store(settings)
     # Heavy, and needed only here.
     from mitagger.serve import running  # noqa: PLC0415
 
@@ -76,6 +83,19 @@ async def connected(target: Target) -> AsyncIterator[AsyncClient]:
 def settings_of(data: Path | None) -> Settings:
     """The settings, with a flag over them."""
     return Settings(data=data) if data is not None else Settings()
+
+
+def _require_store(settings: Settings) -> None:
+    """Raises NotFound where the folder holds nothing yet. What lies elsewhere (MongoDB) is not looked for."""
+    from shared.engine import RESTORING, STORE  # noqa: PLC0415 - heavy
+
+    there = any((settings.data / name).exists() for name in (STORE, RESTORING))
+    if settings.documents == EMBEDDED and not there:
+        raise NotFound(
+            f"No server runs, and there is nothing yet in the data folder {settings.data}.",
+            remedy="Begin with `mitagger serve` or `mitagger import FOLDER`, name another data folder by --data, or a "
+            "server by --server and --key.",
+        )
 
 
 async def _announced(data: Path) -> tuple[str, str] | None:

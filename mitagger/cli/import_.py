@@ -65,7 +65,7 @@ def import_(
         raise typer.BadParameter("Give what to import, or --resume JOB.")
     if dry_run and resume:
         raise typer.BadParameter("--dry-run stores nothing that could be gone on with.")
-    command = _Command(Target(server, key, data), Records(settings_of(data).cache / "imports"))
+    command = _Command(Target(server, key, data, begins=True), Records(settings_of(data).cache / "imports"))
     done = perform(command.run(source, manifest, resume, dry_run=dry_run))
     brought = done.brought
     errors = [problem for problem in brought.problems if problem.severity == "error"]

@@ -7,6 +7,7 @@ import typer
 
 from mitagger.cli.connection import settings_of
 from mitagger.cli.outcome import failed
+from services.gateway.routes import SERVICES
 from shared.errors import MitaggerError
 
 
@@ -22,11 +23,17 @@ def serve(
 
     Example: mitagger serve --data ./data --port 8420
     """
-    # Heavy, and needed only here.
-    from mitagger.serve import run  # noqa: PLC0415
-
     flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        run(settings_of(data).model_copy(update=flags), services or [])
+        settings = settings_of(data).model_copy(update=flags)
+        # Heavy, and needed only here; one service is served without loading the others.
+        if services and set(services) != set(SERVICES):
+            from mitagger import serve_one  # noqa: PLC0415
+
+            serve_one.run(settings, services)
+        else:
+            from mitagger import serve as serve_all  # noqa: PLC0415
+
+            serve_all.run(settings)
     except MitaggerError as error:
         raise failed(error) from error

@@ -213,7 +213,7 @@ class AsyncClient:
         await self.send(calls.delete_figure(id))
 
     async def measures(
-        self, project: str = "default", *, since: date | None = None, until: date | None = None
+        self, project: str = calls.DEFAULT, *, since: date | None = None, until: date | None = None
     ) -> m.Measures:
         """Progress, effort and agreement, of the last year without `since`; of one's own work for annotators."""
         return await self.send(calls.measures(project, since, until))
@@ -575,7 +575,7 @@ class AsyncClient:
         place. Any number of times is once."""
         return await self.send(calls.remove_member(project, person, to, reviewer))
 
-    def gold(self, project: str = "default") -> AsyncIterator[m.Gold]:
+    def gold(self, project: str = calls.DEFAULT) -> AsyncIterator[m.Gold]:
         """The gold figures, which measure annotators without their knowing."""
         return self.pages(calls.gold(project))
 

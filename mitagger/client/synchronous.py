@@ -209,7 +209,9 @@ class Client:
     def delete_figure(self, id: str) -> None:
         self.send(calls.delete_figure(id))
 
-    def measures(self, project: str = "default", *, since: date | None = None, until: date | None = None) -> m.Measures:
+    def measures(
+        self, project: str = calls.DEFAULT, *, since: date | None = None, until: date | None = None
+    ) -> m.Measures:
         """Progress, effort and agreement, of the last year without `since`; of one's own work for annotators."""
         return self.send(calls.measures(project, since, until))
 
@@ -568,7 +570,7 @@ class Client:
         place. Any number of times is once."""
         return self.send(calls.remove_member(project, person, to, reviewer))
 
-    def gold(self, project: str = "default") -> Iterator[m.Gold]:
+    def gold(self, project: str = calls.DEFAULT) -> Iterator[m.Gold]:
         """The gold figures, which measure annotators without their knowing."""
         return self.pages(calls.gold(project))
 

@@ -148,9 +148,13 @@ class MappingSet(UsedTogether):
 
 
 class CurrentMappings(CurrentlyUsed):
-    """Of mappings; what it says goes out as an event."""
+    """Of mappings; what it says goes out as an event. `person`: who put them into use, `since` when; null in documents
+    from before that was kept."""
 
     collection: ClassVar[str] = "recommender.current_mappings"
+
+    person: str = ""
+    since: datetime | None = None
 
 
 class Meant(BaseModel):

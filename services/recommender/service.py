@@ -86,6 +86,7 @@ class Recommender:
         self._vocabularies: Vocabularies | None = None
         self._annotators: ByProject | None = None
         self._tags: TechnicalTags | None = None
+        self._documents_away_until = 0.0  # as far as this process knows, by the loop's clock
         self._generation: int | None = None
         self._set: str | None = None  # that is loaded
         self._failed = False
@@ -95,7 +96,7 @@ class Recommender:
         add_routes(
             routes,
             vocabularies_api.router(self._site),
-            mappings_api.router(self._mappings),
+            mappings_api.router(self._mappings, engine.bus),
             learned_api.router(self._learning, self._loaded, self._look_again),
             consents_api.router(self._consents, choice.server, self._look_again),
             scores_api.router(self._learning, self._look_again),
@@ -218,16 +219,24 @@ class Recommender:
 
     async def _recommend(self, events: Sequence[Event]) -> None:
         self._loaded()
-        try:
-            current: str | None = await self._site.current()
-        except TransientError:
-            # While documents are away nobody can put another set into use; legends need nothing else of them.
-            current = self._set
+        current = await self._current()
         if current != self._set:
             # Another process may have annotated all legends with the newer ones already.
             self._wanted.set()
             raise Unavailable("vocabularies", "Newer vocabularies are being loaded.")
         await self._annotate(cast("Sequence[LegendTokenized]", events))
+
+    async def _current(self) -> str | None:
+        """The set in use. While documents are away nobody can put another into use, and legends need nothing else of
+        them. That they are away takes seconds to find out: not for each batch again."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._documents_away_until:
+            return self._set
+        try:
+            return await self._site.current()
+        except TransientError:
+            self._documents_away_until = loop.time() + RETRY_SECONDS
+            return self._set
 
     async def _annotate(self, causes: Sequence[LegendTokenized]) -> None:
         # Asked each time: a consent that was taken back must hold from that moment on, in every process.

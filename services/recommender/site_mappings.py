@@ -7,7 +7,6 @@ exports, and the preview of a change of vocabulary (docs/decisions/0030).
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from shared.access import DEFAULT_PROJECT
 from shared.blobs import Blobs
 from shared.clock import new_id, now
 from shared.documents.port import Documents
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.events.mapping import MappingsActivated, MappingsUsed
 from shared.vocabulary.mappings import Member
 from shared.workers import GIB, Workers
@@ -134,18 +133,28 @@ class SiteMappings(Together[MappingVersion, MappingSet, CurrentMappings]):
 
     async def _switch(self, base: str, one: MappingSet | None, person: str) -> None:
         """Says so with the same write."""
-        versions = [await self._versions.get(id) for id in one.members.values()] if one else []
-        members = [MappingsUsed(id=each.id, name=each.name, version=each.release) for each in versions]
-        at, id, artefact = now(), one.id if one else "", one.artefact if one else None
+        at, members = now(), await self._members(one)
 
         def switched(current: CurrentMappings) -> tuple[CurrentMappings, Sequence[MappingsActivated]]:
             if current.set != base:
                 return current, ()
-            return current.changed(set=id), (
-                _activated(id, artefact, members, revision=current.version + 1, at=at, person=person),
-            )
+            changed = current.changed(set=one.id if one else "", person=person, since=at)
+            return changed, (_activated(changed, one, members, revision=current.version + 1),)
 
         await self._current.update(CurrentMappings.ID, switched, initial=CurrentMappings(id=CurrentMappings.ID))
+
+    async def said(self) -> MappingsActivated | None:
+        """What was told last of the mappings in use, with the id and revision that it had; None: nothing ever was."""
+        try:
+            current = await self._current.get(CurrentMappings.ID)
+        except NotFound:
+            return None
+        one = await self._sets.get(current.set) if current.set else None
+        return _activated(current, one, await self._members(one), revision=current.version)
+
+    async def _members(self, one: MappingSet | None) -> list[MappingsUsed]:
+        versions = [await self._versions.get(id) for id in one.members.values()] if one else []
+        return [MappingsUsed(id=each.id, name=each.name, version=each.release) for each in versions]
 
     async def _drop_artefacts(self) -> None:
         """Those of older sets go, with the collector of files, unless an export names them."""
@@ -158,14 +167,14 @@ class SiteMappings(Together[MappingVersion, MappingSet, CurrentMappings]):
 
 
 def _activated(
-    id: str, artefact: str | None, members: list[MappingsUsed], *, revision: int, at: datetime, person: str
+    current: CurrentMappings, one: MappingSet | None, members: list[MappingsUsed], *, revision: int
 ) -> MappingsActivated:
     return MappingsActivated(
-        time=at,
+        time=current.since or now(),
         project=DEFAULT_PROJECT,
-        actor=person,
+        actor=current.person,
         revision=revision,
-        set=id,
-        artefact=artefact,
+        set=current.set,
+        artefact=one.artefact if one else None,
         members=members,
     )

@@ -24,7 +24,7 @@ KILLS: Final = int(os.environ.get("MITAGGER_DRILL_KILLS", "10"))
 SEED: Final = int(os.environ.get("MITAGGER_DRILL_SEED", str(random.SystemRandom().randrange(10**6))))
 LIFE_SECONDS: Final = 2.0  # of a server that is killed at a moment: while it starts, loads, catches up
 LIFE_ANSWERS: Final = 30  # of one that is killed at work, at most
-SECONDS: Final = 120 + 20 * KILLS
+SECONDS: Final = 240 + 30 * KILLS
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(2 * SECONDS)]
 

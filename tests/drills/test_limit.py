@@ -1,5 +1,6 @@
 """A service that limits requests a second is asked by one, two and four copies that come, go and die: never too often,
-as it sees it itself, and every copy gets its turns.
+by the moments at which they were sent, and every copy gets its turns. (How long each is on its way through a busy
+machine is not the copies' doing.)
 
 `MITAGGER_DRILL_LIMIT_SECONDS`: how long each phase lasts (4; `make drills`: 30).
 """
@@ -30,13 +31,13 @@ from tests.support.servers import kafka
 LIMIT: Final = 15  # requests a second
 SESSION_SECONDS: Final = 2
 PHASE_SECONDS: Final = float(os.environ.get("MITAGGER_DRILL_LIMIT_SECONDS", "4"))
-SETTLE_SECONDS: Final = 60.0
+SETTLE_SECONDS: Final = 120.0
 
-pytestmark = [pytest.mark.servers, pytest.mark.drill, pytest.mark.timeout(int(300 + 10 * PHASE_SECONDS))]
+pytestmark = [pytest.mark.servers, pytest.mark.drill, pytest.mark.timeout(int(900 + 10 * PHASE_SECONDS))]
 
 
 class Limited:
-    """The service: notes when each request arrived, and who sent it."""
+    """The service: notes when each request was sent, and by whom."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[float, str]] = []
@@ -52,7 +53,8 @@ class Limited:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                self.seen.append((time.time(), head.split(b"/")[1].decode()))
+                _, name, moment = head.split()[1].decode().split("/")
+                self.seen.append((float(moment), name))
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 
 from mitagger.client import AsyncClient
 from mitagger.client.errors import Busy, Missing
@@ -36,7 +37,12 @@ from tests.support.work import quiet
 AWAY_SECONDS: Final = float(os.environ.get("MITAGGER_DRILL_AWAY_SECONDS", "8"))
 FIGURES: Final = 20
 
-pytestmark = [pytest.mark.servers, pytest.mark.drill, pytest.mark.timeout(int(300 + 4 * AWAY_SECONDS))]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.drill,
+    pytest.mark.timeout(int(600 + 4 * AWAY_SECONDS)),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 class Site:
@@ -118,9 +124,10 @@ async def sited(folder: Path, mongodb: str, search: Place | None = None) -> Asyn
         yield Site(cluster, admin, bus, door, away)
 
 
-@pytest.fixture
-async def site(tmp_path: Path, mongodb: str) -> AsyncIterator[Site]:
-    async with sited(tmp_path, mongodb) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory, mongodb: str) -> AsyncIterator[Site]:
+    """Each drill leaves it as if nothing had been away."""
+    async with sited(tmp_path_factory.mktemp("site"), mongodb) as made:
         yield made
 
 
@@ -147,8 +154,8 @@ async def test_without_mongodb_legends_are_read_and_recommended_on_and_the_rest_
     await site.door.shut()
     figures = await site.figures_arrive()
     await site.told(RecommendationsReady, figures)
-    for service in ("ingest", "annotation", "export"):
-        await site.names_what_is_missing(service, "MongoDB")
+    # Each takes seconds to find it out.
+    await asyncio.gather(*(site.names_what_is_missing(one, "MongoDB") for one in ("ingest", "annotation", "export")))
     with pytest.raises(Busy):
         await site.admin.status()
     await _stays_away(["nlp"], site)

@@ -26,7 +26,7 @@ from tests.support.work import Work, quiet
 SENTINEL: Final = "zymurgiasentinel"
 COMMAND_SECONDS: Final = 120
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(800)]
 
 
 async def mitagger(*arguments: str, settings: Mapping[str, str] = {}, code: int = 0) -> str:

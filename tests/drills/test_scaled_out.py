@@ -1,5 +1,5 @@
 """Services in processes of their own on real Kafka, recommenders killed at random, the broker stopped in between: what
-is left equals what an undisturbed run leaves.
+is left equals what an undisturbed run with one recommender leaves.
 
 `MITAGGER_DRILL_FIGURES` (200; `make drills`: 2,000) go in while people work; `MITAGGER_DRILL_DEATHS` (3; `make drills`:
 20) recommenders die by kill -9; `MITAGGER_DRILL_SEED` repeats which and when.
@@ -30,7 +30,7 @@ DEATHS: Final = int(os.environ.get("MITAGGER_DRILL_DEATHS", "3"))
 SEED: Final = int(os.environ.get("MITAGGER_DRILL_SEED", str(random.SystemRandom().randrange(10**6))))
 ROWS_AT_ONCE: Final = 50
 RECOMMENDERS: Final = ("recommender", "recommender.2", "recommender.3")
-SECONDS: Final = 240 + FIGURES / 4 + 15 * DEATHS
+SECONDS: Final = 480 + FIGURES / 4 + 30 * DEATHS
 
 pytestmark = [pytest.mark.servers, pytest.mark.drill, pytest.mark.timeout(int(2 * SECONDS))]
 
@@ -48,11 +48,14 @@ class Site:
     work: Work
     admin: AsyncClient
 
-    def __init__(self, folder: Path, *, kafka: str, mongodb: str) -> None:
+    def __init__(self, folder: Path, recommenders: int, *, kafka: str, mongodb: str) -> None:
         self.name = f"drill{secrets.token_hex(4)}"
         self.documents = mongo.named(mongodb, self.name)
         self.cluster = Cluster(
-            folder, bus=f"kafka://{kafka}/{self.name}", documents=self.documents, copies={"recommender": 3}
+            folder,
+            bus=f"kafka://{kafka}/{self.name}",
+            documents=self.documents,
+            copies={"recommender": recommenders},
         )
         self.stack = AsyncExitStack()
 
@@ -121,8 +124,8 @@ async def _disturb(site: Site, broker: Broker, chance: random.Random) -> None:
 
 
 @asynccontextmanager
-async def opened(folder: Path, broker: Broker, mongodb: str) -> AsyncIterator[Site]:
-    site = Site(folder, kafka=broker.address, mongodb=mongodb)
+async def opened(folder: Path, recommenders: int, broker: Broker, mongodb: str) -> AsyncIterator[Site]:
+    site = Site(folder, recommenders, kafka=broker.address, mongodb=mongodb)
     folder.mkdir()
     try:
         await site.open()
@@ -138,7 +141,10 @@ async def test_recommenders_that_die_and_a_broker_that_stops_change_nothing_that
     broker = Broker(tmp_path)
     broker.start()
     try:
-        async with asyncio.timeout(SECONDS), opened(tmp_path / "disturbed", broker, mongodb) as disturbed:
+        async with (
+            asyncio.timeout(SECONDS),
+            opened(tmp_path / "disturbed", len(RECOMMENDERS), broker, mongodb) as disturbed,
+        ):
             bringing = asyncio.create_task(disturbed.bring())
             disturbing = asyncio.create_task(_disturb(disturbed, broker, random.Random(SEED)))
             while not (bringing.done() and disturbing.done()):
@@ -148,7 +154,7 @@ async def test_recommenders_that_die_and_a_broker_that_stops_change_nothing_that
             await disturbed.cluster.revive()
             # Every copy that was started again works: nobody stays outside of its group.
             await disturbed.cluster.ready(*disturbed.cluster.names)
-        async with asyncio.timeout(SECONDS), opened(tmp_path / "calm", broker, mongodb) as calm:
+        async with asyncio.timeout(SECONDS), opened(tmp_path / "calm", 1, broker, mongodb) as calm:
             await calm.bring()
             for _ in range(disturbed.work.rounds):
                 await calm.work.round()

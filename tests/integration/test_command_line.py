@@ -108,15 +108,27 @@ async def test_wrong_key_is_refused(server: Server) -> None:
 
 
 async def test_where_no_server_runs_the_folder_is_opened_and_left(tmp_path: Path) -> None:
-    arguments = ["status", "--json", "--data", str(tmp_path / "data")]
-    first = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    folder = ["--data", str(tmp_path / "data")]
+    first = await asyncio.to_thread(CliRunner().invoke, app, ["project", "create", "Atlas of the eye", *folder])
     assert first.exit_code == 0, first.stderr
-    assert json.loads(first.stdout)["ready"] is True
     assert "sign in as administrator with" in first.stderr
-    again = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    again = await asyncio.to_thread(CliRunner().invoke, app, ["status", "--json", *folder])
     assert again.exit_code == 0
+    assert json.loads(again.stdout)["ready"] is True
     assert "sign in as" not in again.stderr
     assert not (tmp_path / "data" / "server.json").exists()
+
+
+@pytest.mark.parametrize("command", [["project", "list"], ["status"], ["search", "liver"], ["people", "list"]])
+async def test_where_there_is_nothing_who_only_asks_is_told_how_to_begin(tmp_path: Path, command: list[str]) -> None:
+    folder = tmp_path / "data"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MITAGGER_DATA", str(folder))
+        asked = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert (asked.exit_code, asked.stdout) == (REFUSED, "")
+    assert str(folder) in asked.stderr
+    assert "mitagger serve" in asked.stderr
+    assert not folder.exists()
 
 
 async def test_people_are_invited_kept_out_and_deleted_and_it_is_on_record(server: Server) -> None:

@@ -14,9 +14,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from mitagger.client import AsyncClient, Conflict, Missing, NotSignedIn, Rejected
-from mitagger.serve import SERVICES
 from services.gateway.origin import SAFE
-from services.gateway.routes import ROUTES
+from services.gateway.routes import ROUTES, SERVICES
 from tests.support.images import png
 from tests.support.server import Server
 from tools import openapi

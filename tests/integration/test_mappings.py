@@ -347,6 +347,29 @@ async def test_work_that_a_process_left_is_done_by_the_next_and_said_once(tmp_pa
         assert len((await world.engine.bus.read([MappingsActivated])).events) == 1
 
 
+async def test_what_is_in_use_is_told_again_as_it_was(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+
+        async def told() -> list[Event]:
+            return (await world.engine.bus.read((MappingsActivated,))).events
+
+        async def again(*topics: str) -> httpx.Response:
+            caller = Caller("root", {"default": frozenset({"administrator"})})
+            token = world.engine.signer.token(caller, "recommender")
+            hop = world._hops["recommender"]
+            return await hop.request("POST", "/internal/republish", token=token, json={"topics": list(topics)})
+
+        assert (await again("mappings.activated")).json() == {"republished": 0}  # nothing ever was
+        await world.change(activate=[(await world.bring(FIRST))["id"]])
+        for use in (lambda: world.ask("GET", "/mappings/sets"), lambda: world.ask("POST", "/mappings/rollback")):
+            await use()
+            before = await told()
+            assert (await again("mappings.activated")).json() == {"republished": 1}
+            assert [one.model_dump() for one in await told()] == [one.model_dump() for one in (*before, before[-1])]
+            assert (await told())[-1].time == before[-1].time
+        assert (await again("image.uploaded")).status_code == 422
+
+
 async def test_news_of_mappings_twice_late_and_in_any_order_are_the_newest_once(tmp_path: Path) -> None:
     async with embedded(tmp_path, MODELS) as engine:
         records = engine.documents.collection(MappingsRecord)

@@ -13,9 +13,10 @@ from services.recommender import service as recommender
 from services.recommender.annotator import Annotation
 from services.recommender.local import LocalAnnotator
 from services.recommender.model import MODELS
+from services.recommender.vocabularies import SiteVocabularies
 from shared.access import Caller
 from shared.engine import Engine
-from shared.errors import Invalid
+from shared.errors import Invalid, Unavailable
 from shared.events.legend import Analysis
 from shared.events.recommendation import RecommendationsReady
 from shared.http import Hop
@@ -165,6 +166,28 @@ async def test_vocabularies_that_could_not_be_loaded_are_tried_again(
         await engine.bus.publish([legend_tokenized()])
         (ready,) = await said(engine)
     assert ready.state == "ready"
+
+
+async def test_while_documents_are_away_legends_go_on_and_do_not_wait_for_them_each_time(
+    tmp_path: Path, load: Callable[[], Vocabularies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def away(self: SiteVocabularies) -> str:
+        nonlocal asked
+        asked += 1
+        raise Unavailable("documents")
+
+    async with running(tmp_path, load) as engine:
+        await engine.bus.publish([legend_tokenized()])
+        assert len(await said(engine)) == 1
+        monkeypatch.setattr(recommender, "POLL_SECONDS", 60.0)
+        monkeypatch.setattr(SiteVocabularies, "current", away)
+        for figure in ("f2", "f3", "f4", "f5"):
+            await engine.bus.publish([legend_tokenized(figure=figure)])
+            await engine.bus.settled()
+        assert [one.state for one in await said(engine)] == ["ready"] * 5
+    assert asked <= 2  # once for the legends, and once where the set is followed
 
 
 async def test_what_is_remembered_of_texts_goes_with_an_erased_figure(

@@ -1,10 +1,11 @@
 """A copy of a service that asks a limited one, for tests/drills/test_limit.py: python -m tests.support.asker …
 
-Every event of its group is a request; which is sent when it is this copy's turn.
+Every event of its group is a request; which is sent when it is this copy's turn, and says who sent it at what moment.
 """
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,9 +32,9 @@ async def ask(kafka: str, service: str, name: str, *, limit: int, session: int) 
     async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
 
         async def handle(events: Sequence[Event]) -> None:
-            for event in events:
+            for _ in events:
                 await pace.turn()
-                (await http.post(f"{service}/{name}/{event.figure}")).raise_for_status()
+                (await http.post(f"{service}/{name}/{time.time()}")).raise_for_status()
 
         bus.subscribe(Subscription(GROUP, (ImageDeleted,), handle, batch=20))
         await bus.open()

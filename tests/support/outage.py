@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.ports import reserved
+
 
 class Outage:
     """Passes bytes on to `host:port` while it is open."""
@@ -13,12 +15,11 @@ class Outage:
         self._target = (host, port)
         self._passing: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self.port = reserved(1)[0]
 
     async def open(self) -> None:
-        """On the same port again, if it was shut."""
+        """On the same port each time."""
         self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port, reuse_address=True)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def shut(self) -> None:
         if self._server is not None:

@@ -44,7 +44,7 @@ async def signed_in(url: str, name: str) -> AsyncIterator[AsyncClient]:
         yield client
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, what: str, seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], *, what: str, seconds: float = 120.0) -> None:
     """Looks again and again. Raises AssertionError when the condition does not come true in time."""
     try:
         async with asyncio.timeout(seconds):
@@ -57,7 +57,7 @@ async def until(condition: Callable[[], Awaitable[bool]], *, what: str, seconds:
 async def exported(admin: AsyncClient) -> list[dict[str, str]]:
     """The rows of an export of all figures."""
     job = await admin.start_export("csv", ["new", "provisional", "returned", "approved"])
-    job = await admin.finished_export(job.id, seconds=60)
+    job = await admin.finished_export(job.id, seconds=120)
     assert job.url is not None
     content = io.BytesIO()
     await admin.download(job.url, content)

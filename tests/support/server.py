@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from mitagger.client import AsyncClient
+from tests.support.ports import reserved
 
 ROOT: Final = Path(__file__).parents[2]
 # The first start on a machine compiles the vocabularies, in the background; answering is a matter of seconds.
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 30.0
 
 
@@ -22,7 +23,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.log = folder / "server.log"
-        self._port = 0
+        self._port = reserved(1)[0]
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -34,7 +35,6 @@ class Server:
             async with asyncio.timeout(START_SECONDS):
                 while line := await self._process.stdout.readline():
                     if line.startswith(b"MITagger serves on "):
-                        self._port = int(line.rsplit(b":", 1)[1])
                         return
         except TimeoutError:
             await self.kill()

@@ -13,7 +13,7 @@ from mitagger.client.errors import Busy, ClientError, Missing, Unreachable
 from tests.support.images import png
 from tests.support.people import ANNOTATOR, REVIEWER, Staff, exported, until
 
-SECONDS: Final = 120.0
+SECONDS: Final = 300.0
 AGAIN: Final = (Unreachable, Busy)  # what a client answers by sending the same again
 
 T = TypeVar("T")

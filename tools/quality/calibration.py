@@ -22,6 +22,7 @@ from services.recommender.recalibration import (
 )
 from services.recommender.recommend import recommend
 from services.recommender.scoring import weights
+from shared.access import DEFAULT_PROJECT
 from shared.events.recommendation import Axis, Recommendation
 from shared.events.review import Decision, ReviewDone
 from shared.vocabulary.artefact import Vocabularies
@@ -67,7 +68,7 @@ def review(legend: Legend, judged: Judged, person: str) -> ReviewDone:
     """Somebody who knows the gold decides all that is recommended."""
     return ReviewDone(
         time=AT,
-        project="default",
+        project=DEFAULT_PROJECT,
         actor="grace",
         figure=legend.id,
         revision=1,

@@ -20,6 +20,7 @@ from services.recommender.local import LocalAnnotator
 from services.recommender.model import LearnedName
 from services.recommender.profiles import CORPUS
 from services.recommender.taught import Taught
+from shared.access import DEFAULT_PROJECT
 from shared.events.legend import Analysis
 from shared.events.recommendation import Axis, Span
 from shared.events.review import Decision, ReviewDone
@@ -98,7 +99,7 @@ def review(legend: Legend, found: Sequence[Annotation], person: str, data: Corpu
     ]
     return ReviewDone(
         time=AT,
-        project="default",
+        project=DEFAULT_PROJECT,
         actor="grace",
         figure=legend.id,
         revision=1,
@@ -142,7 +143,7 @@ def points(data: Corpus, loaded: Vocabularies, order: int) -> Iterator[Point]:
 def _measured(
     data: Corpus, loaded: Vocabularies, known: Known, items: Mapping[str, LearnedName], decided: int
 ) -> Point:
-    force = following(items.values(), loaded, Thresholds()).of("default")
+    force = following(items.values(), loaded, Thresholds()).of(DEFAULT_PROJECT)
     found = data.found(data.kept_out, Taught(known, force).annotate([legend.analysis for legend in data.kept_out]))
     scores: dict[str, Score] = by_ontology(counted(data.kept_out, found, concepts).values())
     return Point(decided, macro(scores), saved(scores, 6), len(force.names), len(force.suppressed))

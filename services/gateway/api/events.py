@@ -31,6 +31,7 @@ OWNERS: Final[Mapping[str, str]] = {
     "tag.accepted": "annotation",
     "tag.withdrawn": "annotation",
     "review.done": "annotation",
+    "mappings.activated": "recommender",
 }
 
 _TOPICS: Final[Mapping[str, type[Event]]] = {event.topic: event for event in EVENTS}

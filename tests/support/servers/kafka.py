@@ -23,6 +23,8 @@ from urllib.parse import quote
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from tests.support.ports import reserved
+
 VERSION: Final = "4.1.0"
 START_SECONDS: Final = 60
 JAVA_OPTIONS: Final = ("-Xms64m", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -131,7 +133,7 @@ class Broker:
     def __init__(self, folder: Path, *, user: str = "", password: str = "") -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._port, controller, secure = free_ports(3)
+        self._port, controller, secure = reserved(3)
         self._config = folder / "server.properties"
         settings = properties(self._port, controller, str(folder / "logs"))
         if user:
@@ -211,7 +213,7 @@ def _packaged(folder: Path) -> Iterator[str]:
 def _container() -> Iterator[str]:
     from testcontainers.core.container import DockerContainer
 
-    port, controller = free_ports(2)
+    port, controller = reserved(2)
     settings = properties(port, controller, "/tmp/kafka")
     container = DockerContainer(f"apache/kafka:{VERSION}").with_bind_ports(port, port)
     for key, value in settings.items():
@@ -253,16 +255,6 @@ def _docker() -> bool:
     if shutil.which("docker") is None:
         return False
     return subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _answers(port: int) -> bool:

@@ -4,7 +4,8 @@ import { about, get, post, Problem, remove } from '../api/client'
 import type { Project, Role, Session } from '../api/types'
 import { router } from './router.svelte'
 
-const DEFAULT = 'default'
+/** The project that is always there. */
+export const DEFAULT_PROJECT = 'default'
 const LAST = 'mitagger.project'
 
 const theirs = async (): Promise<Project[]> => (await get<{ items: Project[] }>('/api/v1/projects')).items
@@ -25,7 +26,7 @@ class Signed {
   #waiting: (() => void)[] = []
 
   constructor() {
-    about(() => (this.id === DEFAULT ? '' : this.id))
+    about(() => (this.id === DEFAULT_PROJECT ? '' : this.id))
   }
 
   async look(): Promise<void> {
@@ -64,7 +65,7 @@ class Signed {
   #usual(): string {
     const last = localStorage.getItem(`${LAST}.${this.who?.person ?? ''}`)
     const open = this.projects.filter((one) => !one.archived)
-    return (open.find((one) => one.id === last) ?? open[0] ?? this.projects[0])?.id ?? DEFAULT
+    return (open.find((one) => one.id === last) ?? open[0] ?? this.projects[0])?.id ?? DEFAULT_PROJECT
   }
 
   async #enter(now: Session): Promise<void> {
