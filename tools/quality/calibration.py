@@ -49,7 +49,7 @@ def recommended(data: Corpus, loaded: Vocabularies, profile: Profile, by: Mappin
     legends = data.kept_out
     annotated = LocalAnnotator(loaded, profile, by).annotate([legend.analysis for legend in legends])
     excluded = {curie for of_one in data.excluded.values() for curie in of_one}
-    made = {}
+    made: dict[str, Judged] = {}
     for legend, annotations in zip(legends, annotated, strict=True):
         placed = [
             one._replace(concept=replace(one.concept, axis=AXES[one.concept.ontology]))
