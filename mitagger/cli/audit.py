@@ -8,9 +8,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from mitagger.cli.connection import Data, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Key, Server, Target
 from mitagger.cli.output import as_line
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="What administrators did.")
@@ -46,17 +47,16 @@ def export(
     Example: mitagger audit export --since 2026-11-01 --format csv
     """
 
-    async def ask() -> None:
-        async with connected(Target(server, key, data)) as client:
+    async def ask(client: AsyncClient) -> None:
+        if format is Format.csv:
+            typer.echo(_row(COLUMNS))
+        async for entry in client.audit(since=_iso(since), until=_iso(until)):
             if format is Format.csv:
-                typer.echo(_row(COLUMNS))
-            async for entry in client.audit(since=_iso(since), until=_iso(until)):
-                if format is Format.csv:
-                    typer.echo(_row(_cells(entry)))
-                else:
-                    as_line(entry)
+                typer.echo(_row(_cells(entry)))
+            else:
+                as_line(entry)
 
-    perform(ask())
+    asked(Target(server, key, data), ask)
 
 
 def _cells(entry: m.AuditEntry) -> list[str]:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json
 from mitagger.client import models as m
 from shared.access import DEFAULT_PROJECT
@@ -23,12 +23,7 @@ def show(
 
     Example: mitagger bioportal show default
     """
-
-    async def ask() -> m.BioPortalConsent:
-        async with connected(Target(server, key, data)) as client:
-            return await client.bioportal_consent(project)
-
-    _tell(perform(ask()), json=json)
+    _tell(asked(Target(server, key, data), lambda client: client.bioportal_consent(project)), json=json)
 
 
 @app.command()
@@ -58,11 +53,7 @@ def forbid(project: Project, *, server: Server = "", key: Key = "", data: Data =
 
 
 def _say(project: str, *, legends: bool, reports: bool, target: Target, json: bool) -> None:
-    async def ask() -> m.BioPortalConsent:
-        async with connected(target) as client:
-            return await client.allow_bioportal(project, legends=legends, reports=reports)
-
-    _tell(perform(ask()), json=json)
+    _tell(asked(target, lambda client: client.allow_bioportal(project, legends=legends, reports=reports)), json=json)
 
 
 def _tell(one: m.BioPortalConsent, *, json: bool) -> None:

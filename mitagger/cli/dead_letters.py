@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
-from mitagger.client import models as m
+from mitagger.client import AsyncClient
 
 app = typer.Typer(no_args_is_help=True, help="Events that a group could not handle.")
 
@@ -26,12 +26,7 @@ def list_(
 
     Example: mitagger dead-letters list --group recommender
     """
-
-    async def ask() -> list[m.DeadLetter]:
-        async with connected(Target(server, key, data)) as client:
-            return await client.dead_letters(group=group, limit=limit)
-
-    letters = perform(ask())
+    letters = asked(Target(server, key, data), lambda client: client.dead_letters(group=group, limit=limit))
     if json:
         as_json(letters)
     elif letters:
@@ -54,12 +49,7 @@ def show(
 
     Example: mitagger dead-letters show 6f1a3a52-4f3e-5d8e-9a53-0c6f0d1b7a11
     """
-
-    async def ask() -> m.DeadLetter:
-        async with connected(Target(server, key, data)) as client:
-            return await client.dead_letter(id)
-
-    as_json(perform(ask()))
+    as_json(asked(Target(server, key, data), lambda client: client.dead_letter(id)))
 
 
 @app.command()
@@ -79,13 +69,12 @@ def replay(
     if bool(ids) == all_:
         raise typer.BadParameter("Give ids, or --all.")
 
-    async def ask() -> int:
-        async with connected(Target(server, key, data)) as client:
-            replayed = 0
-            chosen = ids or [one.id for one in await client.dead_letters(group=group, limit=200)]
-            for id in chosen:
-                await client.replay(id)
-                replayed += 1
-            return replayed
+    async def ask(client: AsyncClient) -> int:
+        replayed = 0
+        chosen = ids or [one.id for one in await client.dead_letters(group=group, limit=200)]
+        for id in chosen:
+            await client.replay(id)
+            replayed += 1
+        return replayed
 
-    typer.echo(f"{perform(ask())} events sent again.")
+    typer.echo(f"{asked(Target(server, key, data), ask)} events sent again.")

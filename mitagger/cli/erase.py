@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, remarks
 from mitagger.cli.waiting import ended
 from mitagger.client import AsyncClient
@@ -35,26 +35,21 @@ def erase(
         raise typer.BadParameter("Say which: one of --figure, --article, --before, --everything.")
     target = Target(server, key, data)
 
-    async def propose() -> m.Erasure:
-        async with connected(target) as client:
-            return await client.propose_erasure(
-                figures=figure or None,
-                article=article,
-                before=before.replace(tzinfo=UTC) if before else None,
-                everything=everything,
-            )
-
-    proposed = perform(propose())
+    proposed = asked(
+        target,
+        lambda client: client.propose_erasure(
+            figures=figure or None,
+            article=article,
+            before=before.replace(tzinfo=UTC) if before else None,
+            everything=everything,
+        ),
+    )
     if not json:
         _tell(proposed)
     if not (yes or typer.confirm(f"Erase {proposed.figures} figures for good?", err=True)):
         raise typer.Exit(1)
 
-    async def go_on() -> m.Erasure:
-        async with connected(target) as client:
-            return await _done(client, proposed)
-
-    done = perform(go_on())
+    done = asked(target, lambda client: _done(client, proposed))
     if json:
         as_json(done)
     else:

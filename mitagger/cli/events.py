@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from mitagger.cli.asking import asked
 from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
 from mitagger.cli.outcome import perform
 from mitagger.cli.output import as_json, as_line, remarks
+from mitagger.client import AsyncClient
 
 app = typer.Typer(no_args_is_help=True, help="Events that services publish.")
 
@@ -66,12 +68,11 @@ def republish(
     Example: mitagger events republish image.uploaded review.done
     """
 
-    async def ask() -> int:
-        async with connected(Target(server, key, data)) as client:
-            with remarks.status("republishing"):
-                return await client.republish(topic)
+    async def ask(client: AsyncClient) -> int:
+        with remarks.status("republishing"):
+            return await client.republish(topic)
 
-    sent = perform(ask())
+    sent = asked(Target(server, key, data), ask)
     if json:
         as_json({"republished": sent})
     else:

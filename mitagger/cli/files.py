@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, remarks
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="Stored files: pictures, renditions, exports.")
@@ -32,12 +33,11 @@ def collect(
     Example: mitagger files collect --dry-run
     """
 
-    async def ask() -> m.Collected:
-        async with connected(Target(server, key, data)) as client:
-            with remarks.status("asking every service"):
-                return await client.collect_files(dry_run=dry_run)
+    async def ask(client: AsyncClient) -> m.Collected:
+        with remarks.status("asking every service"):
+            return await client.collect_files(dry_run=dry_run)
 
-    done = perform(ask())
+    done = asked(Target(server, key, data), ask)
     if json:
         as_json(done)
     else:

@@ -1,17 +1,14 @@
 """`mitagger gold`."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Project, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked, listed
+from mitagger.cli.connection import Data, Json, Key, Project, Server, Target
 from mitagger.cli.output import as_json, table
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
-
-T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Gold figures, what a project asks of newcomers and reviewers, scores.")
 
@@ -25,11 +22,7 @@ def list_(*, project: Project = "", server: Server = "", key: Key = "", data: Da
 
     Example: mitagger gold list
     """
-
-    async def all_(client: AsyncClient) -> list[m.Gold]:
-        return [one async for one in client.gold(project)]
-
-    found = _asked(Target(server, key, data), all_)
+    found = asked(Target(server, key, data), lambda client: listed(client.gold(project)))
     if json:
         as_json(found)
         return
@@ -43,7 +36,7 @@ def mark(figure: Figure, *, server: Server = "", key: Key = "", data: Data = Non
 
     Example: mitagger gold mark 5f0c6a9be1d24c0c8a3f7be0d2c4e611
     """
-    _shown(_asked(Target(server, key, data), lambda client: client.mark_gold(figure)), json=json)
+    _shown(asked(Target(server, key, data), lambda client: client.mark_gold(figure)), json=json)
 
 
 @app.command()
@@ -52,7 +45,7 @@ def withdraw(figure: Figure, *, server: Server = "", key: Key = "", data: Data =
 
     Example: mitagger gold withdraw 5f0c6a9be1d24c0c8a3f7be0d2c4e611
     """
-    _shown(_asked(Target(server, key, data), lambda client: client.withdraw_gold(figure)), json=json)
+    _shown(asked(Target(server, key, data), lambda client: client.withdraw_gold(figure)), json=json)
 
 
 @app.command()
@@ -75,8 +68,8 @@ def standards(
 
     Example: mitagger gold standards --gold-share 0.05 --qualify 5:0.8:2 --sample 0.2
     """
-    asked = {"gold_share": gold_share, "sampling": None if sample is None else {"share": sample}}
-    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    given = {"gold_share": gold_share, "sampling": None if sample is None else {"share": sample}}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if qualify is not None:
         changes["qualification"] = _qualification(qualify)
 
@@ -89,7 +82,7 @@ def standards(
             changes["sampling"] = current["sampling"] | {"share": sample}
         return await client.set_standards(project, version=found.version, **(current | changes))
 
-    found = _asked(Target(server, key, data), ask)
+    found = asked(Target(server, key, data), ask)
     if json:
         as_json(found)
         return
@@ -117,7 +110,7 @@ def newcomers(
 
     Example: mitagger gold newcomers
     """
-    found = _asked(Target(server, key, data), lambda client: client.newcomers(project))
+    found = asked(Target(server, key, data), lambda client: client.newcomers(project))
     if json:
         as_json(found)
         return
@@ -140,7 +133,7 @@ def admit(
 
     Example: mitagger gold admit p-ada --reason "Has curated MONDO for ten years."
     """
-    found = _asked(Target(server, key, data), lambda client: client.let_in(project, person, reason))
+    found = asked(Target(server, key, data), lambda client: client.let_in(project, person, reason))
     if json:
         as_json(found)
     else:
@@ -162,16 +155,7 @@ def scores(
 
     Example: mitagger gold scores p-ada
     """
-
-    async def first(client: AsyncClient) -> list[m.GoldScore]:
-        found: list[m.GoldScore] = []
-        async for one in client.gold_scores(project, person):
-            found.append(one)
-            if len(found) == limit:
-                break
-        return found
-
-    found = _asked(Target(server, key, data), first)
+    found = asked(Target(server, key, data), lambda client: listed(client.gold_scores(project, person), limit=limit))
     if json:
         as_json(found)
         return
@@ -180,14 +164,6 @@ def scores(
         for one in found
     ]
     table(("day", "figure", "attempt", "precision", "recall", "F1"), rows)
-
-
-def _asked(target: Target, ask: Callable[[AsyncClient], Awaitable[T]]) -> T:
-    async def work() -> T:
-        async with connected(target) as client:
-            return await ask(client)
-
-    return perform(work())
 
 
 def _qualification(text: str) -> dict[str, float] | None:

@@ -2,10 +2,12 @@
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected, settings_of
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target, settings_of
 from mitagger.cli.outcome import SOME_FAILED, perform
 from mitagger.cli.output import as_json, remarks, table
 from mitagger.cli.waiting import ended
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="Indexes on MongoDB and the search index.")
@@ -76,17 +78,16 @@ def rebuild(server: Server = "", key: Key = "", data: Data = None) -> None:
     Example: mitagger indexes rebuild
     """
 
-    async def wait() -> m.Rebuild:
-        async with connected(Target(server, key, data)) as client:
-            with remarks.status("rebuilding") as said:
-                return await ended(
-                    await client.start_rebuild(),
-                    lambda one: one.state == "running",
-                    client.rebuild,
-                    lambda one: said.update(f"{one.figures:,} figures"),
-                )
+    async def wait(client: AsyncClient) -> m.Rebuild:
+        with remarks.status("rebuilding") as said:
+            return await ended(
+                await client.start_rebuild(),
+                lambda one: one.state == "running",
+                client.rebuild,
+                lambda one: said.update(f"{one.figures:,} figures"),
+            )
 
-    done = perform(wait())
+    done = asked(Target(server, key, data), wait)
     typer.echo(f"{done.figures:,} figures indexed; {done.state}. {done.problem}".rstrip())
     if done.state != "done":
         raise typer.Exit(SOME_FAILED)

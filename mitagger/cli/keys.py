@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked, listed
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
 from mitagger.cli.roles import roles_of
-from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="API keys of people and of other systems.")
 
@@ -19,12 +18,7 @@ def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = Fa
 
     Example: mitagger keys list
     """
-
-    async def ask() -> list[m.ApiKey]:
-        async with connected(Target(server, key, data)) as client:
-            return [one async for one in client.keys()]  # noqa: SIM118 - a method of ours
-
-    keys = perform(ask())
+    keys = asked(Target(server, key, data), lambda client: listed(client.keys()))
     if json:
         as_json(keys)
         return
@@ -62,12 +56,9 @@ def create(
 
     Example: mitagger keys create "PACS export" --days 365
     """
-
-    async def ask() -> m.ApiKey:
-        async with connected(Target(server, key, data, begins=True)) as client:
-            return await client.create_key(name, roles_of(role or ["service"]), days=days)
-
-    typer.echo(perform(ask()).key)
+    roles = roles_of(role or ["service"])
+    made = asked(Target(server, key, data, begins=True), lambda client: client.create_key(name, roles, days=days))
+    typer.echo(made.key)
 
 
 @app.command()
@@ -81,10 +72,5 @@ def delete(
 
     Example: mitagger keys delete 0190d5f0c0a87000b000a1b2c3d4e5f6
     """
-
-    async def ask() -> None:
-        async with connected(Target(server, key, data)) as client:
-            await client.delete_key(id)
-
-    perform(ask())
+    asked(Target(server, key, data), lambda client: client.delete_key(id))
     typer.echo("Deleted.")

@@ -1,13 +1,15 @@
 """`mitagger learned`."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 import typer
 
+from mitagger.cli.asking import asked, listed
 from mitagger.cli.connection import Data, Json, Key, Server, Target
-from mitagger.cli.outcome import perform
-from mitagger.cli.output import as_json, table
+from mitagger.cli.output import as_json, said, table
 from mitagger.cli.versions import loaded
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="What approved reviews taught: names of the site, suppressed meanings.")
@@ -37,17 +39,10 @@ def list_(
     Example: mitagger learned list --state synonym
     """
 
-    async def ask() -> list[m.Learned]:
-        found: list[m.Learned] = []
-        async with loaded(Target(server, key, data)) as client:
-            async for one in client.learned(project=project):
-                if state in ("", one.state):
-                    found.append(one)
-                if len(found) == limit:
-                    break
-        return found
+    def wanted(client: AsyncClient) -> AsyncIterator[m.Learned]:
+        return (one async for one in client.learned(project=project) if state in ("", one.state))
 
-    names = perform(ask())
+    names = asked(Target(server, key, data), lambda client: listed(wanted(client), limit=limit), connect=loaded)
     if json:
         as_json(names)
         return
@@ -113,12 +108,7 @@ def list_scores(*, server: Server = "", key: Key = "", data: Data = None, json: 
 
     Example: mitagger learned scores list
     """
-
-    async def ask() -> list[m.Scores]:
-        async with loaded(Target(server, key, data)) as client:
-            return await client.learned_scores()
-
-    found = perform(ask())
+    found = asked(Target(server, key, data), lambda client: client.learned_scores(), connect=loaded)
     if json:
         as_json(found)
         return
@@ -165,36 +155,15 @@ def enable_scores(
 
 
 def _switch_scores(project: str, *, on: bool, target: Target, json: bool) -> None:
-    async def ask() -> m.Scores:
-        async with loaded(target) as client:
-            return await client.switch_scores(project, on=on)
-
-    one = perform(ask())
-    if json:
-        as_json(one)
-    else:
-        typer.echo(f"{one.project}: {one.state}")
+    one = asked(target, lambda client: client.switch_scores(project, on=on), connect=loaded)
+    said(one, f"{one.project}: {one.state}", json=json)
 
 
 def _scope(id: str, scope: Literal["project", "site"], *, target: Target, json: bool) -> None:
-    async def ask() -> m.Learned:
-        async with loaded(target) as client:
-            return await client.scope_learned(id, scope)
-
-    one = perform(ask())
-    if json:
-        as_json(one)
-    else:
-        typer.echo(f"{one.name}: applies to the {one.scope}")
+    one = asked(target, lambda client: client.scope_learned(id, scope), connect=loaded)
+    said(one, f"{one.name}: applies to the {one.scope}", json=json)
 
 
 def _switch(id: str, *, on: bool, target: Target, json: bool) -> None:
-    async def ask() -> m.Learned:
-        async with loaded(target) as client:
-            return await client.switch_learned(id, on=on)
-
-    one = perform(ask())
-    if json:
-        as_json(one)
-    else:
-        typer.echo(f"{one.name}: {one.state}")
+    one = asked(target, lambda client: client.switch_learned(id, on=on), connect=loaded)
+    said(one, f"{one.name}: {one.state}", json=json)

@@ -5,22 +5,22 @@ import importlib.util
 import tempfile
 import time
 import zipfile
+from collections.abc import Awaitable
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import SOME_FAILED, perform
+from mitagger.cli.asking import asked, listed
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, remarks, table
-from mitagger.cli.versions import LOOK_SECONDS, compiled, meant, read
+from mitagger.cli.versions import LOOK_SECONDS, brought, compiled, meant, read, used
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.errors import NotFound
 
 KNOWN_SECONDS: Final = 30.0
-SHOWN: Final = 20
 PACKAGE: Final = "biomappings"
 
 app = typer.Typer(no_args_is_help=True, help="Mappings between vocabularies.")
@@ -58,34 +58,28 @@ def import_(
     if (file is None) == (not vocabulary):
         raise typer.BadParameter("Give either a file or --vocabulary.", param_hint="FILE")
 
-    async def bring() -> m.MappingVersion:
-        async with connected(Target(server, key, data, begins=True)) as client:
-            if file is None:
-                source = await _vocabulary(client, vocabulary)
-                found = await client.take_mappings(source.id, name or vocabulary, version=version)
-            else:
-                with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
-                    sent, said = await asyncio.to_thread(_sent, file, Path(folder))
-                    called = name or sent.name.split(".")[0].split("-")[0]
-                    found = await client.import_mappings(sent, called, version=version or said, least_confidence=least)
-            found = await read(found, client.mapping_version)
-            if activate:
-                await _compiled(client, await client.activate_mappings([found.id]))
-            return await client.mapping_version(found.id)
+    async def bring(client: AsyncClient) -> m.MappingVersion:
+        if file is None:
+            source = await _vocabulary(client, vocabulary)
+            found = await client.take_mappings(source.id, name or vocabulary, version=version)
+        else:
+            with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
+                sent, said = await asyncio.to_thread(_sent, file, Path(folder))
+                called = name or sent.name.split(".")[0].split("-")[0]
+                found = await client.import_mappings(sent, called, version=version or said, least_confidence=least)
+        found = await read(found, client.mapping_version)
+        if activate:
+            await _compiled(client, client.activate_mappings([found.id]))
+        return await client.mapping_version(found.id)
 
-    found = perform(bring())
-    if json:
-        as_json(found)
-    else:
-        for row in found.skipped_rows[:SHOWN]:
-            typer.echo(f"{row.file}, line {row.line}: {row.problem}", err=True)
-        following = f"Use them: mitagger mapping activate {found.name} --version {found.version}"
-        typer.echo(
-            f"{found.name} {found.version}: {found.mappings:,} mappings, {found.left_out:,} rows left out,"
-            f" {found.skipped:,} skipped. {'They are in use.' if found.active else following}"
-        )
-    if found.skipped:
-        raise typer.Exit(SOME_FAILED)
+    found = asked(Target(server, key, data, begins=True), bring)
+    brought(
+        found,
+        f"{found.mappings:,} mappings, {found.left_out:,} rows left out, {found.skipped:,} skipped",
+        use="Use them: mitagger mapping activate",
+        in_use="They are in use.",
+        json=json,
+    )
 
 
 @app.command("list")
@@ -100,12 +94,7 @@ def list_(
 
     Example: mitagger mapping list
     """
-
-    async def ask() -> list[m.MappingVersion]:
-        async with connected(Target(server, key, data)) as client:
-            return [one async for one in client.mapping_versions(name)]
-
-    found = perform(ask())
+    found = asked(Target(server, key, data), lambda client: listed(client.mapping_versions(name)))
     if json:
         as_json(found)
     else:
@@ -127,12 +116,7 @@ def targets(server: Server = "", key: Key = "", data: Data = None, json: Json = 
 
     Example: mitagger mapping targets
     """
-
-    async def ask() -> m.MappingTargets:
-        async with connected(Target(server, key, data)) as client:
-            return await client.mapping_targets()
-
-    found = perform(ask())
+    found = asked(Target(server, key, data), lambda client: client.mapping_targets())
     if json:
         as_json(found)
     else:
@@ -154,12 +138,11 @@ def activate(
     Example: mitagger mapping activate mondo-snomed --version 2026-03-01
     """
 
-    async def ask() -> m.MappingSet:
-        async with connected(Target(server, key, data)) as client:
-            found = await _version(client, name, version)
-            return await _compiled(client, await client.activate_mappings([found.id]))
+    async def ask(client: AsyncClient) -> m.MappingSet:
+        found = await _version(client, name, version)
+        return await _compiled(client, client.activate_mappings([found.id]))
 
-    _say(perform(ask()), json)
+    _say(asked(Target(server, key, data), ask), json)
 
 
 @app.command()
@@ -168,12 +151,7 @@ def deactivate(name: NameArgument, server: Server = "", key: Key = "", data: Dat
 
     Example: mitagger mapping deactivate mondo-snomed
     """
-
-    async def ask() -> m.MappingSet:
-        async with connected(Target(server, key, data)) as client:
-            return await _compiled(client, await client.deactivate_mappings(name))
-
-    _say(perform(ask()), json)
+    _say(asked(Target(server, key, data), lambda client: _compiled(client, client.deactivate_mappings(name))), json)
 
 
 @app.command()
@@ -183,11 +161,10 @@ def rollback(server: Server = "", key: Key = "", data: Data = None, json: Json =
     Example: mitagger mapping rollback
     """
 
-    async def ask() -> m.MappingSet:
-        async with connected(Target(server, key, data)) as client:
-            return await _known(client, await client.roll_back_mappings())
+    async def ask(client: AsyncClient) -> m.MappingSet:
+        return await _known(client, await client.roll_back_mappings())
 
-    _say(perform(ask()), json)
+    _say(asked(Target(server, key, data), ask), json)
 
 
 @app.command()
@@ -203,11 +180,10 @@ def delete(
     Example: mitagger mapping delete mondo-snomed --version 2025-01-01
     """
 
-    async def ask() -> None:
-        async with connected(Target(server, key, data)) as client:
-            await client.delete_mapping_version((await _version(client, name, version)).id)
+    async def ask(client: AsyncClient) -> None:
+        await client.delete_mapping_version((await _version(client, name, version)).id)
 
-    perform(ask())
+    asked(Target(server, key, data), ask)
     typer.echo(f"{name} {version} is deleted.")
 
 
@@ -226,8 +202,10 @@ def _sent(file: Path, folder: Path) -> tuple[Path, str]:
     return packed, installed(PACKAGE)
 
 
-async def _compiled(client: AsyncClient, one: m.MappingSet) -> m.MappingSet:
-    return await _known(client, await compiled(one, client.mapping_set, otherwise="They did not come into use"))
+async def _compiled(client: AsyncClient, change: Awaitable[m.MappingSet]) -> m.MappingSet:
+    return await _known(
+        client, await compiled(await change, client.mapping_set, otherwise="They did not come into use")
+    )
 
 
 async def _known(client: AsyncClient, one: m.MappingSet) -> m.MappingSet:
@@ -254,7 +232,4 @@ async def _vocabulary(client: AsyncClient, name: str) -> m.VocabularyVersion:
 
 
 def _say(one: m.MappingSet, json: bool) -> None:
-    if json:
-        as_json(one)
-    else:
-        typer.echo(f"In use: {', '.join(one.members) or 'no mappings'} ({one.reason}).")
+    used(one, nothing="no mappings", json=json)

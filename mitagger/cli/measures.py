@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Project, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Project, Server, Target
 from mitagger.cli.output import as_json, remarks, table
 from mitagger.cli.waiting import ended
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 
 app = typer.Typer()
@@ -34,11 +35,10 @@ def measures(
     if context.invoked_subcommand is not None:
         return
 
-    async def ask() -> m.Measures:
-        async with connected(Target(server, key, data)) as client:
-            return await client.measures(project, since=since and since.date(), until=until and until.date())
-
-    found = perform(ask())
+    found = asked(
+        Target(server, key, data),
+        lambda client: client.measures(project, since=since and since.date(), until=until and until.date()),
+    )
     if json:
         as_json(found)
         return
@@ -84,13 +84,12 @@ def rebuild(server: Server = "", key: Key = "", data: Data = None) -> None:
     Example: mitagger measures rebuild
     """
 
-    async def wait() -> m.MeasuresRebuild:
-        async with connected(Target(server, key, data)) as client:
-            with remarks.status("measuring"):
-                begun = await client.start_measures_rebuild()
-                return await ended(begun, lambda one: one.running, client.measures_rebuild)
+    async def wait(client: AsyncClient) -> m.MeasuresRebuild:
+        with remarks.status("measuring"):
+            begun = await client.start_measures_rebuild()
+            return await ended(begun, lambda one: one.running, client.measures_rebuild)
 
-    done = perform(wait())
+    done = asked(Target(server, key, data), wait)
     typer.echo(f"Everything is measured as of {done.rebuilt_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 

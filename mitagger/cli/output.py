@@ -1,7 +1,7 @@
 """What commands write: tables for people, JSON for programs."""
 
-import json
 from collections.abc import Iterable, Sequence
+from json import dumps
 from typing import Any
 
 import typer
@@ -19,10 +19,18 @@ def as_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
     if isinstance(value, BaseModel):
         typer.echo(value.model_dump_json(indent=2))
     elif isinstance(value, dict):
-        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        typer.echo(dumps(value, indent=2, ensure_ascii=False))
     else:
         dumped = [item.model_dump(mode="json") for item in value]
-        typer.echo(json.dumps(dumped, indent=2, ensure_ascii=False))
+        typer.echo(dumps(dumped, indent=2, ensure_ascii=False))
+
+
+def said(value: BaseModel, text: str, *, json: bool) -> None:
+    """What became of something, in a line, or as JSON."""
+    if json:
+        as_json(value)
+    else:
+        typer.echo(text)
 
 
 def as_line(value: BaseModel) -> None:

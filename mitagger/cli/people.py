@@ -5,8 +5,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked, listed
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
 from mitagger.cli.roles import roles_of
 from mitagger.client import AsyncClient
@@ -26,12 +26,7 @@ def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = Fa
 
     Example: mitagger people list
     """
-
-    async def ask() -> list[m.Account]:
-        async with connected(Target(server, key, data)) as client:
-            return [account async for account in client.accounts()]
-
-    people = perform(ask())
+    people = asked(Target(server, key, data), lambda client: listed(client.accounts()))
     if json:
         as_json(people)
         return
@@ -56,12 +51,8 @@ def invite(
 
     Example: mitagger people invite Ada --role annotator
     """
-
-    async def ask() -> m.AccountLink:
-        async with connected(Target(server, key, data, begins=True)) as client:
-            return await client.invite(name, roles_of(role), days=days)
-
-    _show(perform(ask()), server, json)
+    target = Target(server, key, data, begins=True)
+    _show(asked(target, lambda client: client.invite(name, roles_of(role), days=days)), server, json)
 
 
 @app.command()
@@ -73,11 +64,10 @@ def link(
     Example: mitagger people link Ada
     """
 
-    async def ask() -> m.AccountLink:
-        async with connected(Target(server, key, data)) as client:
-            return await client.new_link(await _person(client, name), days=days)
+    async def ask(client: AsyncClient) -> m.AccountLink:
+        return await client.new_link(await _person(client, name), days=days)
 
-    _show(perform(ask()), server, json)
+    _show(asked(Target(server, key, data), ask), server, json)
 
 
 @app.command()
@@ -157,11 +147,10 @@ def delete(
 
 
 def _do(target: Target, name: str, act: Callable[[AsyncClient, str], Awaitable[object]]) -> None:
-    async def ask() -> None:
-        async with connected(target) as client:
-            await act(client, await _person(client, name))
+    async def ask(client: AsyncClient) -> None:
+        await act(client, await _person(client, name))
 
-    perform(ask())
+    asked(target, ask)
 
 
 async def _person(client: AsyncClient, name: str) -> str:

@@ -1,22 +1,19 @@
 """`mitagger project`."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
 from mitagger.cli.roles import roles_of
 from mitagger.cli.waiting import ended
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.errors import NotFound
-
-T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Projects, and who is in them as what.")
 
@@ -30,7 +27,7 @@ def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = Fa
 
     Example: mitagger project list
     """
-    projects = _asked(Target(server, key, data), lambda client: client.projects())
+    projects = asked(Target(server, key, data), lambda client: client.projects())
     if json:
         as_json(projects)
         return
@@ -53,7 +50,7 @@ def create(
 
     Example: mitagger project create "Atlas of the eye" --id eye-atlas
     """
-    made = _asked(Target(server, key, data, begins=True), lambda client: client.create_project(name, id=id))
+    made = asked(Target(server, key, data, begins=True), lambda client: client.create_project(name, id=id))
     typer.echo(f"{made.id} is there. Take people in with `mitagger project member {made.id} NAME --role ...`.")
 
 
@@ -80,7 +77,7 @@ def move_work(
             parts.append(await client.move(**order, cursor=parts[-1].next))
         return parts
 
-    parts = _asked(Target(server, key, data), ask)
+    parts = asked(Target(server, key, data), ask)
     if json:
         as_json(parts)
         return
@@ -127,7 +124,7 @@ def hand_out(
                 lambda one: bar.update(task, completed=one.looked),
             )
 
-    job = _asked(Target(server, key, data), ask)
+    job = asked(Target(server, key, data), ask)
     if json:
         as_json(job)
         return
@@ -141,7 +138,7 @@ def rename(id: Id, name: str, server: Server = "", key: Key = "", data: Data = N
 
     Example: mitagger project rename eye-atlas "Atlas of the human eye"
     """
-    _asked(Target(server, key, data), lambda client: client.change_project(id, name=name))
+    asked(Target(server, key, data), lambda client: client.change_project(id, name=name))
     typer.echo(f"{id} is called {name}.")
 
 
@@ -151,7 +148,7 @@ def archive(id: Id, server: Server = "", key: Key = "", data: Data = None) -> No
 
     Example: mitagger project archive eye-atlas
     """
-    _asked(Target(server, key, data), lambda client: client.change_project(id, archived=True))
+    asked(Target(server, key, data), lambda client: client.change_project(id, archived=True))
     typer.echo(f"{id} is archived. `mitagger project open {id}` opens it again.")
 
 
@@ -161,7 +158,7 @@ def open_(id: Id, server: Server = "", key: Key = "", data: Data = None) -> None
 
     Example: mitagger project open eye-atlas
     """
-    _asked(Target(server, key, data), lambda client: client.change_project(id, archived=False))
+    asked(Target(server, key, data), lambda client: client.change_project(id, archived=False))
     typer.echo(f"{id} is open.")
 
 
@@ -171,7 +168,7 @@ def members(id: Id, server: Server = "", key: Key = "", data: Data = None, json:
 
     Example: mitagger project members eye-atlas
     """
-    found = _asked(Target(server, key, data), lambda client: client.members(id))
+    found = asked(Target(server, key, data), lambda client: client.members(id))
     if json:
         as_json(found)
         return
@@ -206,7 +203,7 @@ def member(
         by = await _person(client, id, reviewer) if reviewer else None
         return await client.set_member(id, await _person(client, id, who), wanted, reviewer=by)
 
-    done = _asked(Target(server, key, data), ask)
+    done = asked(Target(server, key, data), ask)
     typer.echo(f"{done.name}: {', '.join(done.roles)}.")
 
 
@@ -230,19 +227,11 @@ def remove(
         others = [await _person(client, id, one) if one else "" for one in (to, reviewer)]
         return await client.remove_member(id, await _person(client, id, who), to=others[0], reviewer=others[1])
 
-    left = _asked(Target(server, key, data), ask)
+    left = asked(Target(server, key, data), ask)
     typer.echo(
         f"{who} is no member any more: {left.released} figures released, {left.reassigned} reassigned,"
         f" {left.reviews} reviews moved."
     )
-
-
-def _asked(target: Target, ask: Callable[[AsyncClient], Awaitable[T]]) -> T:
-    async def connect() -> T:
-        async with connected(target) as client:
-            return await ask(client)
-
-    return perform(connect())
 
 
 async def _person(client: AsyncClient, project: str, name: str) -> str:

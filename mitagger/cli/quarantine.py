@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked, listed
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 
 app = typer.Typer(no_args_is_help=True, help="Pictures that wait until an administrator has looked at them.")
@@ -31,17 +32,7 @@ def list_(
 
     Example: mitagger quarantine list
     """
-
-    async def ask() -> list[m.Quarantined]:
-        found = []
-        async with connected(Target(server, key, data)) as client:
-            async for one in client.quarantine():
-                found.append(one)
-                if len(found) == limit:
-                    break
-        return found
-
-    waiting = perform(ask())
+    waiting = asked(Target(server, key, data), lambda client: listed(client.quarantine(), limit=limit))
     if json:
         as_json(waiting)
     elif waiting:
@@ -80,15 +71,14 @@ def show(
     Example: mitagger quarantine show 0199f0c2a1b4 -o look.jpg
     """
 
-    async def ask() -> m.Quarantined:
-        async with connected(Target(server, key, data)) as client:
-            found = await client.quarantined(id)
-            if output is not None:
-                with output.open("wb") as file:
-                    await client.render_quarantined(id, file, page=page, frame=frame)
-            return found
+    async def ask(client: AsyncClient) -> m.Quarantined:
+        found = await client.quarantined(id)
+        if output is not None:
+            with output.open("wb") as file:
+                await client.render_quarantined(id, file, page=page, frame=frame)
+        return found
 
-    as_json(perform(ask()))
+    as_json(asked(Target(server, key, data), ask))
 
 
 @app.command()
@@ -103,13 +93,12 @@ def confirm(
     Example: mitagger quarantine confirm 0199f0c2a1b4
     """
 
-    async def ask() -> int:
-        async with connected(Target(server, key, data)) as client:
-            for id in ids:
-                await client.confirm(id)
-        return len(ids)
+    async def ask(client: AsyncClient) -> None:
+        for id in ids:
+            await client.confirm(id)
 
-    typer.echo(f"{perform(ask())} confirmed.")
+    asked(Target(server, key, data), ask)
+    typer.echo(f"{len(ids)} confirmed.")
 
 
 @app.command("black-out")
@@ -130,11 +119,7 @@ def black_out(
     """
     areas = [_rectangle(text) for text in rectangles]
 
-    async def ask() -> m.Quarantined:
-        async with connected(Target(server, key, data)) as client:
-            return await client.black_out(id, areas, version=version)
-
-    perform(ask())
+    asked(Target(server, key, data), lambda client: client.black_out(id, areas, version=version))
     typer.echo(f"{len(areas)} parts are black, what was there is erased.")
 
 
@@ -152,12 +137,7 @@ def refuse(
 
     Example: mitagger quarantine refuse 0199f0c2a1b4 --reason names_patient
     """
-
-    async def ask() -> m.Quarantined:
-        async with connected(Target(server, key, data)) as client:
-            return await client.refuse(id, reason, version=version)
-
-    perform(ask())
+    asked(Target(server, key, data), lambda client: client.refuse(id, reason, version=version))
     typer.echo("The picture is erased.")
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, Final
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, remarks, table
+from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.cells import guarded
 from shared.errors import Invalid
@@ -38,15 +39,14 @@ def remap(
     Example: mitagger vocabulary remap --from MONDO --to SNOMEDCT
     """
 
-    async def ask() -> m.Remap:
-        async with connected(Target(server, key, data)) as client:
-            with remarks.status("looking through the tags in use"):
-                found = await client.remap(source, target, limit=MOST if output or json else SHOWN)
-            if output is not None:
-                _write(found, output)
-            return found
+    async def ask(client: AsyncClient) -> m.Remap:
+        with remarks.status("looking through the tags in use"):
+            found = await client.remap(source, target, limit=MOST if output or json else SHOWN)
+        if output is not None:
+            _write(found, output)
+        return found
 
-    found = perform(ask())
+    found = asked(Target(server, key, data), ask)
     if json:
         as_json(found)
         return

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
-from mitagger.client import models as m
 
 
 def search(
@@ -30,14 +29,12 @@ def search(
 
     Example: mitagger search "mouse retina" --axis imaging
     """
-
-    async def ask() -> m.Found:
-        async with connected(Target(server, key, data)) as client:
-            return await client.search(
-                query, axis=axis, tag=tag, doi=doi, status=status, offset=offset or None, limit=limit
-            )
-
-    found = perform(ask())
+    found = asked(
+        Target(server, key, data),
+        lambda client: client.search(
+            query, axis=axis, tag=tag, doi=doi, status=status, offset=offset or None, limit=limit
+        ),
+    )
     if json:
         as_json(found)
         return

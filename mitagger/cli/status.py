@@ -2,10 +2,9 @@
 
 import typer
 
-from mitagger.cli.connection import PROJECT, Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import perform
+from mitagger.cli.asking import asked
+from mitagger.cli.connection import PROJECT, Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, table
-from mitagger.client import models as m
 
 
 def status(server: Server = "", key: Key = "", data: Data = None, json: Json = False) -> None:
@@ -13,12 +12,7 @@ def status(server: Server = "", key: Key = "", data: Data = None, json: Json = F
 
     Example: mitagger status --json
     """
-
-    async def ask() -> m.Status:
-        async with connected(Target(server, key, data)) as client:
-            return await client.status()
-
-    found = perform(ask())
+    found = asked(Target(server, key, data), lambda client: client.status())
     if json:
         as_json(found)
         return

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+import typer
+
 from mitagger.cli.connection import Target, connected
-from mitagger.cli.output import remarks
+from mitagger.cli.outcome import SOME_FAILED
+from mitagger.cli.output import as_json, remarks, said
 from mitagger.cli.waiting import ended
 from mitagger.client import AsyncClient, Busy, Failed
 from mitagger.client import models as m
@@ -16,6 +19,7 @@ from shared.errors import NotFound
 
 LOADING_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 0.5
+SHOWN: Final = 20
 
 V = TypeVar("V", m.VocabularyVersion, m.MappingVersion)
 S = TypeVar("S", m.VocabularySet, m.MappingSet)
@@ -37,6 +41,25 @@ async def loaded(target: Target) -> AsyncIterator[AsyncClient]:
                         raise
                     await asyncio.sleep(LOOK_SECONDS)
         yield client
+
+
+def brought(version: V, contents: str, *, use: str, in_use: str, json: bool) -> None:
+    """Says what an import brought; exit code 1 when rows were skipped. `use`: the command that puts it into use;
+    `in_use`: that it is."""
+    if json:
+        as_json(version)
+    else:
+        for row in version.skipped_rows[:SHOWN]:
+            typer.echo(f"{row.file}, line {row.line}: {row.problem}", err=True)
+        following = in_use if version.active else f"{use} {version.name} --version {version.version}"
+        typer.echo(f"{version.name} {version.version}: {contents}. {following}")
+    if version.skipped:
+        raise typer.Exit(SOME_FAILED)
+
+
+def used(one: S, *, nothing: str, json: bool) -> None:
+    """Says what is in use."""
+    said(one, f"In use: {', '.join(one.members) or nothing} ({one.reason}).", json=json)
 
 
 async def read(version: V, again: Callable[[str], Awaitable[V]]) -> V:

@@ -3,24 +3,26 @@
 import asyncio
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from json import loads as parse
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from mitagger.cli.connection import Data, Json, Key, Server, Target, connected
-from mitagger.cli.outcome import REFUSED, SOME_FAILED, perform
+from mitagger.cli.asking import asked, listed
+from mitagger.cli.connection import Data, Json, Key, Server, Target
+from mitagger.cli.outcome import REFUSED, failed
 from mitagger.cli.output import as_json, remarks, table
 from mitagger.cli.remap import remap
-from mitagger.cli.versions import compiled, loaded, meant, read
+from mitagger.cli.versions import brought, compiled, loaded, meant, read, used
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.errors import Invalid, NotFound
 from shared.vocabulary.axes import AXES
 
 SHOWN: Final = 20
+BEGIN: Final = "Begin with: mitagger vocabulary axes show"
 TAGS_AT_ONCE: Final = 50  # that one search takes
 TAGS_LOOKED_UP: Final = 1_000
 
@@ -42,12 +44,7 @@ def list_(server: Server = "", key: Key = "", data: Data = None, json: Json = Fa
 
     Example: mitagger vocabulary list
     """
-
-    async def ask() -> list[m.Vocabulary]:
-        async with loaded(Target(server, key, data)) as client:
-            return [one async for one in client.vocabularies()]
-
-    found = perform(ask())
+    found = asked(Target(server, key, data), lambda client: listed(client.vocabularies()), connect=loaded)
     if json:
         as_json({one.ontology: one.version for one in found})
     else:
@@ -71,11 +68,9 @@ def lookup(
     """
     _known(axis)
 
-    async def ask() -> list[m.Concept]:
-        async with loaded(Target(server, key, data)) as client:
-            return await client.concepts(words, axis=axis, limit=limit)
-
-    found = perform(ask())
+    found = asked(
+        Target(server, key, data), lambda client: client.concepts(words, axis=axis, limit=limit), connect=loaded
+    )
     fields = ("curie", "label", "ontology", "axis", "name", "scope")
     rows = [(one.curie, one.label, one.ontology, one.axis or "", one.name, one.scope) for one in found]
     if json:
@@ -109,28 +104,23 @@ def import_(
     """
     _known(axis)
 
-    async def bring() -> m.VocabularyVersion:
-        async with loaded(Target(server, key, data, begins=True)) as client:
-            with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
-                sent = await asyncio.to_thread(_packed, file, Path(folder))
-                found = await client.import_vocabulary(sent, name, version=version, axis=axis)
-            found = await read(found, client.vocabulary_version)
-            if activate:
-                await _compiled(client, await client.activate_vocabularies([found.id]))
-            return await client.vocabulary_version(found.id)
+    async def bring(client: AsyncClient) -> m.VocabularyVersion:
+        with remarks.status(f"sending {file.name}"), tempfile.TemporaryDirectory() as folder:
+            sent = await asyncio.to_thread(_packed, file, Path(folder))
+            found = await client.import_vocabulary(sent, name, version=version, axis=axis)
+        found = await read(found, client.vocabulary_version)
+        if activate:
+            await _compiled(client, client.activate_vocabularies([found.id]))
+        return await client.vocabulary_version(found.id)
 
-    found = perform(bring())
-    if json:
-        as_json(found)
-    else:
-        for row in found.skipped_rows[:SHOWN]:
-            typer.echo(f"{row.file}, line {row.line}: {row.problem}", err=True)
-        typer.echo(
-            f"{found.name} {found.version}: {found.concepts:,} concepts, {found.names:,} names,"
-            f" {found.skipped:,} rows skipped. {'It is in use.' if found.active else _next(found)}"
-        )
-    if found.skipped:
-        raise typer.Exit(SOME_FAILED)
+    found = asked(Target(server, key, data, begins=True), bring, connect=loaded)
+    brought(
+        found,
+        f"{found.concepts:,} concepts, {found.names:,} names, {found.skipped:,} rows skipped",
+        use="Use it: mitagger vocabulary activate",
+        in_use="It is in use.",
+        json=json,
+    )
 
 
 @app.command()
@@ -145,12 +135,7 @@ def versions(
 
     Example: mitagger vocabulary versions SNOMEDCT
     """
-
-    async def ask() -> list[m.VocabularyVersion]:
-        async with connected(Target(server, key, data)) as client:
-            return [one async for one in client.vocabulary_versions(name)]
-
-    found = perform(ask())
+    found = asked(Target(server, key, data), lambda client: listed(client.vocabulary_versions(name)))
     if json:
         as_json(found)
     else:
@@ -181,12 +166,11 @@ def activate(
     Example: mitagger vocabulary activate SNOMEDCT --version 20260101
     """
 
-    async def ask() -> m.VocabularySet:
-        async with loaded(Target(server, key, data)) as client:
-            found = await _version(client, name, version)
-            return await _compiled(client, await client.activate_vocabularies([found.id]))
+    async def ask(client: AsyncClient) -> m.VocabularySet:
+        found = await _version(client, name, version)
+        return await _compiled(client, client.activate_vocabularies([found.id]))
 
-    _say(perform(ask()), json)
+    _say(asked(Target(server, key, data), ask, connect=loaded), json)
 
 
 @app.command()
@@ -195,12 +179,14 @@ def deactivate(name: NameArgument, server: Server = "", key: Key = "", data: Dat
 
     Example: mitagger vocabulary deactivate MAXO
     """
-
-    async def ask() -> m.VocabularySet:
-        async with loaded(Target(server, key, data)) as client:
-            return await _compiled(client, await client.deactivate_vocabulary(name))
-
-    _say(perform(ask()), json)
+    _say(
+        asked(
+            Target(server, key, data),
+            lambda client: _compiled(client, client.deactivate_vocabulary(name)),
+            connect=loaded,
+        ),
+        json,
+    )
 
 
 @app.command()
@@ -209,12 +195,7 @@ def rollback(server: Server = "", key: Key = "", data: Data = None, json: Json =
 
     Example: mitagger vocabulary rollback
     """
-
-    async def ask() -> m.VocabularySet:
-        async with loaded(Target(server, key, data)) as client:
-            return await client.roll_back_vocabularies()
-
-    _say(perform(ask()), json)
+    _say(asked(Target(server, key, data), lambda client: client.roll_back_vocabularies(), connect=loaded), json)
 
 
 @app.command()
@@ -233,16 +214,15 @@ def diff(
     Example: mitagger vocabulary diff SNOMEDCT --version 20260101
     """
 
-    async def ask() -> tuple[m.VocabularyDifference, int]:
-        async with loaded(Target(server, key, data)) as client:
-            new = await _version(client, name, version)
-            old = (await _version(client, name, against)).id if against else ""
-            with remarks.status("comparing"):
-                found = await client.vocabulary_difference(new.id, against=old)
-            touched = [*found.removed_concepts, *(one.curie for one in found.renamed_concepts)]
-            return found, await _tagged(client, touched[:TAGS_LOOKED_UP])
+    async def ask(client: AsyncClient) -> tuple[m.VocabularyDifference, int]:
+        new = await _version(client, name, version)
+        old = (await _version(client, name, against)).id if against else ""
+        with remarks.status("comparing"):
+            found = await client.vocabulary_difference(new.id, against=old)
+        touched = [*found.removed_concepts, *(one.curie for one in found.renamed_concepts)]
+        return found, await _tagged(client, touched[:TAGS_LOOKED_UP])
 
-    found, figures = perform(ask())
+    found, figures = asked(Target(server, key, data), ask, connect=loaded)
     if json:
         as_json({**found.model_dump(mode="json"), "figures_with_tags": figures})
         return
@@ -269,11 +249,10 @@ def delete(
     Example: mitagger vocabulary delete SNOMEDCT --version 20250101
     """
 
-    async def ask() -> None:
-        async with connected(Target(server, key, data)) as client:
-            await client.delete_vocabulary_version((await _version(client, name, version)).id)
+    async def ask(client: AsyncClient) -> None:
+        await client.delete_vocabulary_version((await _version(client, name, version)).id)
 
-    perform(ask())
+    asked(Target(server, key, data), ask)
     typer.echo(f"{name} {version} is deleted.")
 
 
@@ -283,12 +262,7 @@ def show_axes(server: Server = "", key: Key = "", data: Data = None) -> None:
 
     Example: mitagger vocabulary axes show
     """
-
-    async def ask() -> m.AxisTable:
-        async with connected(Target(server, key, data)) as client:
-            return await client.axis_table()
-
-    as_json(perform(ask()))
+    as_json(asked(Target(server, key, data), lambda client: client.axis_table()))
 
 
 @axes.command("preview")
@@ -297,14 +271,13 @@ def preview_axes(file: TableFile, server: Server = "", key: Key = "", data: Data
 
     Example: mitagger vocabulary axes preview axes.json
     """
+    wanted = _table(file)
 
-    async def ask() -> m.AxisPreview:
-        wanted = _table(file)
-        async with loaded(Target(server, key, data)) as client:
-            with remarks.status("comparing"):
-                return await client.preview_axis_table(wanted)
+    async def ask(client: AsyncClient) -> m.AxisPreview:
+        with remarks.status("comparing"):
+            return await client.preview_axis_table(wanted)
 
-    found = perform(ask())
+    found = asked(Target(server, key, data), ask, connect=loaded)
     if json:
         as_json(found)
         return
@@ -328,13 +301,15 @@ def apply_axes(file: TableFile, server: Server = "", key: Key = "", data: Data =
 
     Example: mitagger vocabulary axes apply axes.json
     """
-
-    async def ask() -> m.VocabularySet:
-        wanted = _table(file)
-        async with loaded(Target(server, key, data)) as client:
-            return await _compiled(client, await client.apply_axis_table(wanted))
-
-    _say(perform(ask()), json)
+    wanted = _table(file)
+    _say(
+        asked(
+            Target(server, key, data),
+            lambda client: _compiled(client, client.apply_axis_table(wanted)),
+            connect=loaded,
+        ),
+        json,
+    )
 
 
 @axes.command("rollback")
@@ -343,24 +318,25 @@ def roll_back_axes(server: Server = "", key: Key = "", data: Data = None, json: 
 
     Example: mitagger vocabulary axes rollback
     """
-
-    async def ask() -> m.VocabularySet:
-        async with loaded(Target(server, key, data)) as client:
-            return await _compiled(client, await client.roll_back_axis_table())
-
-    _say(perform(ask()), json)
+    _say(
+        asked(
+            Target(server, key, data),
+            lambda client: _compiled(client, client.roll_back_axis_table()),
+            connect=loaded,
+        ),
+        json,
+    )
 
 
 def _table(file: Path) -> dict[str, Any]:
-    """Raises NotFound, Invalid."""
     try:
         found = parse(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}.") from error
+        raise failed(NotFound(f"{file} cannot be read: {error.strerror}.")) from error
     except ValueError as error:
-        raise Invalid(f"{file} is no JSON: {error}.", remedy="Begin with: mitagger vocabulary axes show") from error
+        raise failed(Invalid(f"{file} is no JSON: {error}.", remedy=BEGIN)) from error
     if not isinstance(found, dict):
-        raise Invalid(f"{file} is no axis table.", remedy="Begin with: mitagger vocabulary axes show")
+        raise failed(Invalid(f"{file} is no axis table.", remedy=BEGIN))
     return found
 
 
@@ -369,19 +345,12 @@ def _known(axis: str) -> None:
         raise typer.BadParameter(f"Use one of {', '.join(AXES)}.", param_hint="--axis")
 
 
-def _next(found: m.VocabularyVersion) -> str:
-    return f"Use it: mitagger vocabulary activate {found.name} --version {found.version}"
-
-
 def _say(one: m.VocabularySet, json: bool) -> None:
-    if json:
-        as_json(one)
-    else:
-        typer.echo(f"In use: {', '.join(one.members) or 'no imported vocabulary'} ({one.reason}).")
+    used(one, nothing="no imported vocabulary", json=json)
 
 
-async def _compiled(client: AsyncClient, one: m.VocabularySet) -> m.VocabularySet:
-    return await compiled(one, client.vocabulary_set, otherwise="It did not come into use")
+async def _compiled(client: AsyncClient, change: Awaitable[m.VocabularySet]) -> m.VocabularySet:
+    return await compiled(await change, client.vocabulary_set, otherwise="It did not come into use")
 
 
 async def _version(client: AsyncClient, name: str, version: str) -> m.VocabularyVersion:

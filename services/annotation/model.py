@@ -111,10 +111,12 @@ class Decided(Part):
     `revision` counts the changes of the tag; it is 0 as long as the tag never stood. `recommended_in` is the set that
     `recommendation` was shown in, where that is known, `model_score` its score before what reviews taught of scores.
     `by` is who decided it so, where that was not the annotator but the reviewer; `tag.annotator` is whose tag it is.
+    `equivalents`: CURIEs of the same concept in other ontologies, which stood behind it.
     """
 
     kind: DecisionKind
     tag: Tag
+    equivalents: tuple[str, ...] = ()
     recommendation: str | None = None
     recommended_in: RecommendationSet | None = None
     model_score: float | None = None

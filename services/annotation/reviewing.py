@@ -313,6 +313,7 @@ def _decision(decided: Decided) -> Decision:
         key=tag.key,
         axis=tag.axis,
         curie=tag.curie,
+        equivalents=list(decided.equivalents),
         label=tag.label,
         reason=decided.reason,
         bulk=tag.bulk,

@@ -354,6 +354,7 @@ def _answer(
     decided = Decided(
         kind="accept" if accepting else "reject",
         tag=tag,
+        equivalents=tuple(other.curie for other in recommended.equivalents),
         recommendation=command.recommendation,
         recommended_in=recommended_in,
         model_score=recommended.score if recommended.model_score is None else recommended.model_score,
@@ -429,7 +430,9 @@ def _same(decided: Decided, before: Decided | None) -> bool:
         return False
     known = ("decided_at", "annotator", "score")
     tag = decided.tag.model_copy(update={field: getattr(before.tag, field) for field in known})
-    same = {field: getattr(before, field) for field in ("revision", "by", "recommended_in", "model_score")}
+    same = {
+        field: getattr(before, field) for field in ("revision", "by", "recommended_in", "model_score", "equivalents")
+    }
     return before == decided.model_copy(update={"tag": tag, **same})
 
 

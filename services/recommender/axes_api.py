@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from services.recommender.together_api import SetView, set_view
 from services.recommender.vocabularies import SiteVocabularies
-from services.recommender.vocabularies_api import SetView, set_view
 from shared.events.recommendation import Axis
 from shared.http import CallerDep
 from shared.vocabulary.artefact import Vocabularies
@@ -63,7 +63,7 @@ def router(site: SiteVocabularies, loaded: Callable[[], Vocabularies]) -> APIRou
         caller.require("vocabulary.write")
         one = await site.apply(body, person=caller.person)
         response.headers["Location"] = f"/api/v1/vocabularies/sets/{one.id}"
-        return set_view(one, active=False)
+        return set_view(SetView, one, active=False)
 
     @routes.post(
         "/api/v1/vocabularies/axes/rollback", status_code=202, summary="Go back to the axis table before this one"
@@ -73,6 +73,6 @@ def router(site: SiteVocabularies, loaded: Callable[[], Vocabularies]) -> APIRou
         caller.require("vocabulary.write")
         one = await site.roll_back_table(person=caller.person)
         response.headers["Location"] = f"/api/v1/vocabularies/sets/{one.id}"
-        return set_view(one, active=False)
+        return set_view(SetView, one, active=False)
 
     return routes

@@ -1,9 +1,10 @@
 """What approved reviews teach about names. Pure.
 
 A figure whose tags are approved says of a name, as its legend has it, which concept it meant (a tag with that mention)
-or did not mean (a recommendation that was rejected for its wrong meaning). Enough figures, articles and people together
-make it an item: a site synonym, where no vocabulary has the name, or a suppressed meaning. Why so many, and what one
-person or one article cannot do: docs/decisions/0025-learning.md.
+or did not mean (a recommendation that was rejected for its wrong meaning). Of several ontologies' equivalents one is
+shown: what is decided of it is decided of all. Enough figures, articles and people together make it an item: a site
+synonym, where no vocabulary has the name, or a suppressed meaning. Why so many, and what one person or one article
+cannot do: docs/decisions/0025-learning.md.
 """
 
 import hashlib
@@ -76,18 +77,24 @@ def folded(said: str) -> str:
 def lessons(event: ReviewDone) -> dict[str, Lesson]:
     """What a figure's review teaches, by the id of the name. What is both accepted and rejected is accepted."""
     said: list[Lesson] = []
-    if event.verdict == "approved":
-        for decision in event.decisions:
-            if decision.kind == "reject" and decision.reason == "wrong_meaning" and decision.curie:
-                meant = Meant(axis=decision.axis, curie=decision.curie)
+    behind: dict[str, list[str]] = {}  # by the key of what was accepted
+    for decision in event.decisions:
+        if decision.kind == "accept":
+            behind[decision.key] = decision.equivalents
+        elif (
+            event.verdict == "approved"
+            and (decision.kind, decision.reason) == ("reject", "wrong_meaning")
+            and decision.curie
+        ):
+            for curie in (decision.curie, *decision.equivalents):
+                meant = Meant(axis=decision.axis, curie=curie)
                 said += [
                     Lesson(comparable(name), name, meant, "rejected", decision.annotator) for name in decision.names
                 ]
     for tag in event.tags:
-        said += [
-            Lesson(comparable(name), name, Meant(axis=tag.axis, curie=tag.curie), "accepted", tag.annotator)
-            for name in _names(tag)
-        ]
+        for curie in (tag.curie, *behind.get(tag.key, ())):
+            meant = Meant(axis=tag.axis, curie=curie)
+            said += [Lesson(comparable(name), name, meant, "accepted", tag.annotator) for name in _names(tag)]
     found = {name_id(event.project, one.name, one.meant): one for one in said if one.name}
     return dict(list(found.items())[:MOST_NAMES])
 

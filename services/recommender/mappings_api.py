@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.recommender.model import MappingSet, MappingVersion, VersionState
+from services.recommender.model import VersionState
 from services.recommender.republishing import republish
 from services.recommender.site_mappings import SiteMappings
-from services.recommender.vocabularies_api import Change, Id, Name, SetView, SkippedRowView
+from services.recommender.together_api import Id, Name, SetView, SkippedRowView, add_routes, version_view
 from shared.bus.port import Bus
-from shared.http import CallerDep, Limit, PageOf
+from shared.http import CallerDep
 from shared.vocabulary.formats.mapped import MappingFormat
 
 
@@ -57,7 +57,7 @@ class MappingVersionView(BaseModel):
     version: str
     file: str
     vocabulary: Annotated[str, Field(description='Id of the version that they were taken from; "": from a file')]
-    least_confidence: float
+    least_confidence: Annotated[float, Field(validation_alias="least")]
     format: MappingFormat | None
     state: VersionState
     problem: str
@@ -116,62 +116,17 @@ def router(site: SiteMappings, bus: Bus) -> APIRouter:
                 person=caller.person,
             )
         response.headers["Location"] = f"/api/v1/mappings/versions/{version.id}"
-        return _version(version, active=False)
+        return version_view(MappingVersionView, version, active=False)
 
-    @routes.get("/api/v1/mappings/versions", summary="Imported versions of mappings, the newest first")
-    async def list_mapping_versions(
-        caller: CallerDep,
-        name: Annotated[str, Query(max_length=64)] = "",
-        cursor: str | None = None,
-        limit: Annotated[Limit, Query()] = 50,
-    ) -> PageOf[MappingVersionView]:
-        caller.require("vocabulary.write")
-        page = await site.versions(name=name, after=cursor, limit=limit)
-        active = await site.active()
-        return PageOf(items=[_version(one, active=one.id in active) for one in page.items], next=page.next)
-
-    @routes.get("/api/v1/mappings/versions/{id}", summary="How far an import of mappings is, and what it brought")
-    async def read_mapping_version(caller: CallerDep, id: str) -> MappingVersionView:
-        caller.require("vocabulary.write")
-        return _version(await site.version(id), active=id in await site.active())
-
-    @routes.delete("/api/v1/mappings/versions/{id}", status_code=204, summary="Delete mappings that are not in use")
-    async def delete_mapping_version(caller: CallerDep, id: str) -> None:
-        caller.require("vocabulary.write")
-        await site.delete(id)
-
-    @routes.post("/api/v1/mappings/sets", status_code=202, summary="Activate or deactivate imported mappings")
-    async def change_mapping_set(caller: CallerDep, body: Change, response: Response) -> MappingSetView:
-        """The mappings are compiled together, then come into use for new exports. Until then, and if it fails, those
-        before stay in use. Tags that people made are never touched."""
-        caller.require("vocabulary.write")
-        if body.deactivate is not None:
-            one = await site.deactivate(body.deactivate, person=caller.person)
-        else:
-            one = await site.activate(body.activate, person=caller.person)
-        response.headers["Location"] = f"/api/v1/mappings/sets/{one.id}"
-        return _set(one, active=False)
-
-    @routes.get("/api/v1/mappings/sets", summary="Which mappings were used together, the newest first")
-    async def list_mapping_sets(
-        caller: CallerDep, cursor: str | None = None, limit: Annotated[Limit, Query()] = 50
-    ) -> PageOf[MappingSetView]:
-        caller.require("vocabulary.write")
-        page = await site.sets(after=cursor, limit=limit)
-        current = await site.current()
-        return PageOf(items=[_set(one, active=one.id == current) for one in page.items], next=page.next)
-
-    @routes.get("/api/v1/mappings/sets/{id}", summary="How far an activation of mappings is")
-    async def read_mapping_set(caller: CallerDep, id: str) -> MappingSetView:
-        caller.require("vocabulary.write")
-        return _set(await site.get_set(id), active=id == await site.current())
-
-    @routes.post("/api/v1/mappings/rollback", summary="Go back to the mappings that were in use before")
-    async def roll_back_mappings(caller: CallerDep) -> MappingSetView:
-        """The set that is in use now; with an empty id none is."""
-        caller.require("vocabulary.write")
-        one = await site.roll_back(person=caller.person)
-        return _set(one, active=True) if one else NONE
+    add_routes(
+        routes,
+        site,
+        "mappings",
+        MappingVersionView,
+        NONE,
+        effect="The mappings are compiled together, then come into use for new exports. Until then, and if it fails, "
+        "those before stay in use. Tags that people made are never touched.",
+    )
 
     @routes.post("/internal/republish", include_in_schema=False)
     async def republish_mappings(caller: CallerDep, body: Topics) -> Republished:
@@ -179,18 +134,3 @@ def router(site: SiteMappings, bus: Bus) -> APIRouter:
         return Republished(republished=await republish(site, bus, body.topics))
 
     return routes
-
-
-def _version(version: MappingVersion, *, active: bool) -> MappingVersionView:
-    return MappingVersionView.model_validate(
-        {
-            **version.model_dump(include=set(MappingVersionView.model_fields)),
-            "version": version.release,
-            "least_confidence": version.least,
-            "active": active,
-        }
-    )
-
-
-def _set(one: MappingSet, *, active: bool) -> MappingSetView:
-    return MappingSetView.model_validate({**one.model_dump(include=set(MappingSetView.model_fields)), "active": active})

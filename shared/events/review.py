@@ -30,6 +30,9 @@ class Decision(Body):
     key: str
     axis: Axis
     curie: str | None = None
+    equivalents: Annotated[
+        list[str], Field(description="CURIEs of what was recommended as the same in other ontologies: decided with it")
+    ] = []
     label: str
     reason: RejectReason | None = None
     bulk: Annotated[bool, Field(description="Accepted at once with all of its axis above a score, not one by one")] = (

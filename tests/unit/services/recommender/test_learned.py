@@ -88,6 +88,27 @@ def test_only_a_wrong_meaning_says_something_of_the_name() -> None:
         assert item([rejected("f1", "a1", "ada", reason=reason)]) is None
 
 
+def test_what_is_decided_of_a_concept_is_decided_of_its_equivalents() -> None:
+    no = rejected("f1", "a1", "ada", equivalents=["MESH:D001"])
+    assert {(one.meant.curie, one.verdict) for one in learned.lessons(no).values()} == {
+        (tag().curie, "rejected"),
+        ("MESH:D001", "rejected"),
+    }
+    kept = no.decisions[0].model_copy(update={"kind": "accept", "reason": None})
+    yes = accepted("f1", "a1", "ada").model_copy(update={"decisions": [kept]})
+    assert {(one.meant.curie, one.verdict) for one in learned.lessons(yes).values()} == {
+        (tag().curie, "accepted"),
+        ("MESH:D001", "accepted"),
+    }
+    # Rejected with what stood before it, and added by hand: the hand counts.
+    by_hand = accepted("f1", "a1", "ada", key="MESH:D001|present", curie="MESH:D001", iri="http://mesh/D001")
+    both = by_hand.model_copy(update={"decisions": no.decisions})
+    assert {(one.meant.curie, one.verdict) for one in learned.lessons(both).values()} == {
+        (tag().curie, "rejected"),
+        ("MESH:D001", "accepted"),
+    }
+
+
 @pytest.mark.parametrize("said", ["of", "A", "the", "scale bar", "x" * 101, "--", " "])
 def test_what_names_nothing_teaches_nothing(said: str) -> None:
     assert item([accepted("f1", "a1", "ada", said=said)]) is None
