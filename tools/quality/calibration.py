@@ -52,7 +52,7 @@ def recommended(data: Corpus, loaded: Vocabularies, profile: Profile, learned: L
         [legend.analysis for legend in legends]
     )
     excluded = {curie for of_one in data.excluded.values() for curie in of_one}
-    made = {}
+    made: dict[str, Judged] = {}
     for legend, annotations in zip(legends, annotated, strict=True):
         placed = [
             one._replace(concept=replace(one.concept, axis=AXES[one.concept.ontology]))

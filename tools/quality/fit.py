@@ -203,7 +203,7 @@ def main() -> None:
     data, loaded = corpus(), vocabularies()
     legends = data.development + data.kept_out
     learned = fitted(loaded, data, legends)
-    table = {"stated": weights("stated"), **{name: one.by for name, one in learned.items()}}
+    table = {"stated": weights("stated"), **{str(name): one.by for name, one in learned.items()}}
     rows = _table(list(examples(loaded, data, legends)), learned["corpus"].by_name)
     folder = Path(services.recommender.__file__ or "").parent
     (folder / "weights.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
