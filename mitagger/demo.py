@@ -6,7 +6,6 @@ alone, before any matching: what the recommender misses is therefore seen, and s
 
 import asyncio
 import csv
-import re
 import secrets
 import shutil
 import sys
@@ -29,6 +28,7 @@ from mitagger.client import models as m
 from mitagger.importing import bring, read
 from mitagger.sample.sample import write, write_screenshot
 from mitagger.serve import Running, running
+from mitagger.tagging import addition, plain
 from mitagger.team import Played, play
 from shared.access import DEFAULT_PROJECT
 from shared.errors import DeadlineExceeded, Invalid
@@ -112,7 +112,7 @@ async def _run(settings: Settings, *, once: bool) -> int:
         _tell(report, console)
         if not once:
             _invite(server, people, WHAT_FOR, console)
-        console.print("\nOr ask in a shell:")
+        console.print("\nAsk in a shell:" if once else "\nOr ask in a shell:")
         console.print(f"  {_command()} search hippocampus --data {settings.data}", highlight=False, soft_wrap=True)
         if not once:
             console.print("\nServing until Ctrl+C.")
@@ -123,6 +123,7 @@ async def _run(settings: Settings, *, once: bool) -> int:
 async def _run_team(settings: Settings, figures: int, *, once: bool) -> int:
     console = Console()
     _empty(settings.data)
+    sample = asyncio.create_task(asyncio.to_thread(write, settings.data / "sample"))
     async with running(settings) as server:
         _begun(server, settings, console)
         console.print(f"Six people tag and review {figures} figures …")
@@ -134,7 +135,7 @@ async def _run_team(settings: Settings, figures: int, *, once: bool) -> int:
                 yield client
 
         async with AsyncClient(server.url, key=server.key) as admin:
-            played = await play(admin, connect, figures)
+            played = await play(admin, connect, figures, await sample)
         _tell_of_team(played, console)
         if not once:
             _invite(server, {name: played.passwords[name] for name in OF_TEAM}, OF_TEAM, console)
@@ -308,26 +309,9 @@ async def _annotate(
     for one in wanted:
         if one not in accepted:
             report.missed.append(one)
-            await client.decide(assignment.id, await _addition(client, one))
+            await client.decide(assignment.id, await addition(client, one.name, axis=one.axis, assertion=one.assertion))
             report.added[one.axis] += 1
     await client.submit(assignment.id, no_tag_applies=not wanted)
-
-
-async def _addition(client: AsyncClient, one: Expected) -> dict[str, str | None]:
-    """The concept that the search finds under exactly this name, else free text."""
-    for concept in await client.concepts(one.name, axis=one.axis, limit=5):
-        if _plain(one.name) in (_plain(concept.name), _plain(concept.label)):
-            return {
-                "kind": "add",
-                "axis": one.axis,
-                "assertion": one.assertion,
-                "curie": concept.curie,
-                "iri": concept.iri,
-                "label": concept.label,
-                "ontology": concept.ontology,
-                "vocabulary_version": concept.vocabulary_version,
-            }
-    return {"kind": "add", "axis": one.axis, "assertion": one.assertion, "text": one.name}
 
 
 async def _review(
@@ -387,13 +371,8 @@ def _expected() -> dict[str, list[Expected]]:
 
 def _means(item: m.Recommendation, one: Expected) -> bool:
     """Whether the suggestion is what the annotator saw: same axis, and the name is its label or one of its mentions."""
-    names = {_plain(item.label), *(_plain(span.text) for span in item.spans)}
-    return item.axis == one.axis and _plain(one.name) in names
-
-
-def _plain(name: str) -> str:
-    """As people compare names: case, hyphens and a plural's s do not matter."""
-    return re.sub(r"s$", "", re.sub(r"[\s-]+", " ", name).strip().casefold())
+    names = {plain(item.label), *(plain(span.text) for span in item.spans)}
+    return item.axis == one.axis and plain(one.name) in names
 
 
 def _tell(report: Report, console: Console) -> None:

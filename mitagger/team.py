@@ -18,11 +18,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from mitagger.client.errors import ClientError, Conflict
+from mitagger.tagging import addition, plain
 from shared.access import DEFAULT_PROJECT
 
 ROLES: Final[dict[str, m.Role]] = {
@@ -43,11 +45,62 @@ UNSETTLED: Final = 1
 PAPER: Final = 4
 ROWS_AT_ONCE: Final = 100
 PATIENCE: Final = 180.0  # seconds until events have arrived
-WORDS: Final = (
-    "hippocampus", "retina", "femur", "liver", "fibrosis", "hypertension", "apoptosis", "ibuprofen", "western blot",
-)  # fmt: skip
 
 Connect = Callable[[str, str], AbstractAsyncContextManager[AsyncClient]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A picture of the sample, what its legend says, and the concepts that an annotator reads there, by axis."""
+
+    picture: str
+    legend: str
+    concepts: dict[str, str]
+
+
+SCENES: Final = (
+    Scene(
+        "brain-sagittal.tif",
+        "Sagittal MRI beside the hippocampus in epilepsy.",
+        {"anatomy": "hippocampus", "imaging": "MRI", "disease": "epilepsy"},
+    ),
+    Scene(
+        "fundus-macula.png",
+        "Macula of the retina in diabetes mellitus, after tropicamide.",
+        {"anatomy": "retina", "pharmaceutical": "tropicamide", "disease": "diabetes mellitus"},
+    ),
+    Scene(
+        "heart.png",
+        "Echocardiography of the heart under treatment with metoprolol.",
+        {"imaging": "echocardiography", "pharmaceutical": "metoprolol", "anatomy": "heart"},
+    ),
+    Scene("liver-lesion.tif", "Necrosis in the liver.", {"anatomy": "liver", "disease": "necrosis"}),
+    Scene(
+        "colon-glands.png",
+        "Immunohistochemistry of the colon, without colitis.",
+        {"imaging": "immunohistochemistry", "anatomy": "colon"},
+    ),
+    Scene(
+        "nuclei.png",
+        "Fluorescence microscopy of cultured fibroblasts in apoptosis.",
+        {"imaging": "fluorescence microscopy", "genetics": "apoptosis"},
+    ),
+    Scene(
+        "fundus-arcade.png",
+        "Arteries and veins of the retina in hypertension.",
+        {"anatomy": "retina", "disease": "hypertension"},
+    ),
+    Scene(
+        "lymph-node.png",
+        "Lymph node in ultrasound, before biopsy.",
+        {"imaging": "ultrasound", "intervention": "biopsy", "anatomy": "lymph node"},
+    ),
+    Scene(
+        "brain-axial.tif",
+        "Brain of a patient with multiple sclerosis who took donepezil.",
+        {"anatomy": "brain", "pharmaceutical": "donepezil", "disease": "multiple sclerosis"},
+    ),
+)
 
 
 @dataclass(slots=True)
@@ -75,9 +128,9 @@ class Played:
             self.wrong.append(what)
 
 
-async def play(admin: AsyncClient, connect: Connect, figures: int) -> Played:
+async def play(admin: AsyncClient, connect: Connect, figures: int, pictures: Path) -> Played:
     """From empty hands to final tags, and some work left for whoever looks on. `connect` signs somebody in by
-    name and password; `figures` is at least 40.
+    name and password; `figures` is at least 40; `pictures` is the folder of the sample.
 
     Raises ClientError when a request is refused that should not be, TimeoutError when events do not arrive.
     """
@@ -88,7 +141,7 @@ async def play(admin: AsyncClient, connect: Connect, figures: int) -> Played:
             await admin.create_account(name, passwords[name], [role])
         clients = {name: await stack.enter_async_context(connect(name, passwords[name])) for name in ROLES}
         people = {one.name: one.person async for one in admin.accounts()}
-        project = _Project(admin, clients, people, played)
+        project = _Project(admin, clients, people, played, pictures)
         with played.timed("import"):
             await project.bring(range(figures))
         with played.timed("gold"):
@@ -119,12 +172,18 @@ async def play(admin: AsyncClient, connect: Connect, figures: int) -> Played:
 
 class _Project:
     def __init__(
-        self, admin: AsyncClient, clients: dict[str, AsyncClient], people: dict[str, str], played: Played
+        self,
+        admin: AsyncClient,
+        clients: dict[str, AsyncClient],
+        people: dict[str, str],
+        played: Played,
+        pictures: Path,
     ) -> None:
         self._admin = admin
         self._clients = clients
         self._people = people
         self._played = played
+        self._pictures = pictures
         self._ids: list[str] = []
         self._gold: list[str] = []
         self._shared: set[str] = set()  # figures of several annotators: the adjudicator's
@@ -136,12 +195,16 @@ class _Project:
         self._erased = ""
 
     async def bring(self, numbers: range) -> list[str]:
+        names = sorted({_scene(number).picture for number in numbers})
+        uploads = {name: (await self._admin.upload(self._pictures / name)).upload for name in names}
         rows = [
             {
                 "row": row,
-                "collection": f"Paper {number // PAPER:03}",
+                "collection": f"Paper {number // PAPER + 1:03}",
+                "file": _scene(number).picture,
+                "upload": uploads[_scene(number).picture],
                 "label": f"Figure {number % PAPER + 1}",
-                "legend": _legend(number),
+                "legend": f"{_scene(number).legend} Case {number + 1}.",
                 "external_id": f"team-{number:04}",
             }
             for row, number in enumerate(numbers, start=1)
@@ -257,12 +320,11 @@ class _Project:
             await client.skip(sheet.id, "needs_an_expert", "Is this a section of the retina?")
             self._played.done["put aside"] += 1
             return
-        wanted = _words(sheet.figure.legend)
+        wanted = list(_scene(number).concepts.items())
         if name == "bob":
-            wanted = wanted[:-1] or wanted
+            wanted = wanted[:-1]
         for item in sheet.recommendations.items:
-            meant = next((word for word in wanted if any(span.text.casefold() == word for span in item.spans)), None)
-            if meant is None:
+            if not any(_means(item, axis, concept) for axis, concept in wanted):
                 await client.decide(sheet.id, {"kind": "reject", "recommendation": item.id, "reason": "too_general"})
             else:
                 await client.decide(sheet.id, {"kind": "accept", "recommendation": item.id})
@@ -272,8 +334,8 @@ class _Project:
             sheet = await client.redo(sheet.id)
             self._played.done["undone and done again"] += 1
         if not sheet.tags:
-            for word in wanted:
-                sheet = await client.decide(sheet.id, {"kind": "add", "axis": "anatomy", "text": word})
+            for axis, concept in wanted:
+                sheet = await client.decide(sheet.id, await addition(client, concept, axis=axis))
         await client.submit(sheet.id)
         if number % 19 == 3 and sheet.state == "open" and sheet.id not in self._returned:
             try:
@@ -298,8 +360,8 @@ class _Project:
             sheet = await client.begin_review(one.id)
             if _number(sheet) % RETURNED == 1 and one.id not in self._returned:
                 self._returned.add(one.id)
-                await client.comment(one.id, "Which panel do you mean?")
-                await client.review(one.id, "returned", comment="Please look at all panels.")
+                await client.comment(one.id, "Which part of the picture do you mean?")
+                await client.review(one.id, "returned", comment="Please look at the whole picture.")
                 self._played.done["returned"] += 1
             else:
                 await client.review(one.id, "approved")
@@ -386,7 +448,7 @@ class _Project:
         joan = self._clients["joan"]
         async for one in joan.assignments(relation="review", state="approved"):
             if one.annotator == self._people["eve"] and one.figure and one.figure.id not in self._gold:
-                await joan.reopen(one.id, "Is the second word a method? Please look again.")
+                await joan.reopen(one.id, "Is all of it seen in the picture? Please look again.")
                 break
         await self._arrived()
 
@@ -400,18 +462,13 @@ class _Project:
                 await asyncio.sleep(0.05)
 
 
-def _legend(number: int) -> str:
-    return f"Panel {number}: {', '.join(_chosen(number))} in mice."
+def _scene(number: int) -> Scene:
+    return SCENES[number % len(SCENES)]
 
 
-def _chosen(number: int) -> list[str]:
-    return [WORDS[number % len(WORDS)], WORDS[(number * 5 + 2) % len(WORDS)]]
-
-
-def _words(legend: str) -> list[str]:
-    """What an annotator reads."""
-    return [word for word in WORDS if word in legend]
+def _means(item: m.Recommendation, axis: str, concept: str) -> bool:
+    return item.axis == axis and any(plain(span.text) == plain(concept) for span in item.spans)
 
 
 def _number(sheet: m.Assignment) -> int:
-    return int(sheet.figure.legend.removeprefix("Panel ").partition(":")[0])
+    return int((sheet.figure.external_id or "").removeprefix("team-"))

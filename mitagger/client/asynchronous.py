@@ -760,7 +760,7 @@ class AsyncClient:
         return size
 
     async def search(self, words: str = "", **filters: Any) -> m.Found:
-        """`filters`: axis, tag, doi, collection, status, order, before, facets, offset, limit."""
+        """`filters`: axis, tag, doi, collection, figure, status, order, before, facets, offset, limit."""
         return await self.send(calls.search(words, **filters))
 
     # --- the system

@@ -1,18 +1,12 @@
-"""How figures come to annotators: a plan that is previewed, then applied; or a pool that they pull from.
-
-Pulling spans two documents and is safe to break off anywhere: the figure's place in the pool says who is `claiming`
-it, then the assignment is made, then the claim is closed. An open claim is completed by its owner's next request.
-Giving back is removing a name from the pool, then releasing the assignment.
-"""
+"""How figures are given out: by a plan that is previewed, then applied, or into the pool that `pulling` takes from."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from services.annotation import exits, rules, telling
 from services.annotation.assigning import (
     Choice,
     Order,
@@ -27,26 +21,20 @@ from services.annotation.assigning import (
     with_gold,
 )
 from services.annotation.giving import ASSIGNED_AT_ONCE, Giving, new_assignment
-from services.annotation.holding import Holding
 from services.annotation.model import (
     Assignment,
     Figure,
-    Guidelines,
     Recommendations,
-    Rules,
     Trial,
     Waiting,
 )
 from services.annotation.quality import Quality
-from services.annotation.sheets import Sheet, Sheets
-from services.annotation.writing import Writing
-from shared.access import OWN, Caller
+from shared.access import Caller
 from shared.clock import now
 from shared.documents.pages import every
 from shared.documents.port import Collection, Documents, In, Range, Where
-from shared.errors import Conflict, Duplicate, NotFound
+from shared.errors import Duplicate, NotFound
 
-LEASE_SECONDS: Final = 7200.0
 SKEW: Final = timedelta(minutes=5)  # of the clocks of two machines
 PREVIEWED: Final = 100_000
 _PAGE: Final = 500
@@ -64,22 +52,15 @@ class Distributed:
 
 
 class Distribution:
-    """The use cases over the service's documents."""
+    """Over the service's documents."""
 
     def __init__(self, documents: Documents) -> None:
         self._figures: Collection[Figure] = documents.collection(Figure)
         self._recommendations: Collection[Recommendations] = documents.collection(Recommendations)
         self._assignments: Collection[Assignment] = documents.collection(Assignment)
         self._waiting: Collection[Waiting] = documents.collection(Waiting)
-        self._rules: Collection[Rules] = documents.collection(Rules)
-        self._guidelines: Collection[Guidelines] = documents.collection(Guidelines)
         self._quality = Quality(documents)
-        self._holding = Holding(documents)
-        self._sheets = Sheets(documents)
         self._giving = Giving(documents)
-        self._writing = Writing(documents)
-
-    # Planning
 
     async def distribute(
         self, caller: Caller, project: str, choice: Choice, order: Order, *, after: str | None, apply: bool
@@ -190,115 +171,6 @@ class Distribution:
                 break
         return Distributed(looked, count, [], cursor)
 
-    # Pulling
-
-    async def next(self, caller: Caller, project: str) -> Sheet | None:
-        """What the caller should do next: what was returned, what is begun, for a newcomer a figure to qualify with,
-        else one of the pool, or gold in between; null when there is nothing. Raises Forbidden."""
-        caller.require("decision.write", OWN, project)
-        assignment = await self._begun(project, caller.person)
-        reviewer = caller.reviewers.get(project)
-        if assignment is None and reviewer is not None:
-            assignment = await self._another(caller, project, Pair(caller.person, reviewer))
-        return await self._sheets.of(assignment) if assignment else None
-
-    async def _begun(self, project: str, annotator: str) -> Assignment | None:
-        for state in ("returned", "open"):
-            mine = await self._assignments.find(
-                {"project": project, "annotator": annotator, "state": state},
-                sort=("created_at", "article"),
-                limit=1,
-            )
-            if mine.items:
-                return mine.items[0]
-        return None
-
-    async def _another(self, caller: Caller, project: str, member: Pair) -> Assignment | None:
-        newcomer = await self._quality.newcomer(project, member.annotator)
-        if newcomer is not None and newcomer.progress.state != "passed":
-            trial, figure = await self._quality.to_qualify(project, member.annotator, newcomer.progress)
-            return await self._on_trial(caller, member, figure, trial)
-        await self._expire(project)
-        half = await self._waiting.find({"project": project, "claiming": member.annotator}, limit=1)
-        for waiting in half.items:
-            if assignment := await self._complete(caller, waiting, member):
-                return assignment
-        return await self._pulled(caller, project, member)
-
-    async def _pulled(self, caller: Caller, project: str, member: Pair) -> Assignment | None:
-        standards, me = await self._quality.standards(project), member.annotator
-        gold_is_due = await self._quality.due(standards, me)
-        after: str | None = None
-        while True:
-            page = await self._waiting.find(
-                {"project": project, "open": True}, sort=("-priority", "-uncertainty"), after=after, limit=20
-            )
-            for waiting in page.items:
-                if me in waiting.taken or waiting.claiming is not None:
-                    continue
-                if gold_is_due:
-                    gold_is_due = False
-                    spare = await self._quality.spare(standards, [Pair(me, member.reviewer)])
-                    if spare[me]:
-                        return await self._on_trial(caller, member, spare[me][0], Trial(purpose="measure"))
-                try:
-                    claimed = await self._waiting.update(waiting.id, lambda current: (_claimed(current, me), []))
-                except (Conflict, NotFound):
-                    continue  # somebody was faster, or it was erased
-                if assignment := await self._complete(caller, claimed, member):
-                    return assignment
-            after = page.next
-            if after is None:
-                return None
-
-    # The project
-
-    async def read_rules(self, caller: Caller, id: str) -> Rules:
-        """At version 0 while nothing is set. Raises Forbidden."""
-        caller.require("project.read", frozenset({"any"}), id)
-        return await self._sheets.rules(id)
-
-    async def write_rules(self, caller: Caller, wanted: Rules, *, version: int | None) -> Rules:
-        """They hold for what is decided and submitted from now on. Raises Conflict, Forbidden, Invalid (they contradict
-        each other)."""
-        caller.require("project.write", frozenset({"any"}), wanted.id)
-        rules.check(wanted)
-        return await self._rules.update(
-            wanted.id,
-            lambda current: (wanted.changed(version=current.version), []),
-            version=version,
-            initial=Rules(id=wanted.id),
-        )
-
-    async def guidelines(self, caller: Caller, id: str, number: int | None = None) -> Guidelines | None:
-        """A version of the guidelines, the newest without `number`; null where there is none. Raises Forbidden."""
-        caller.require("project.read", frozenset({"any"}), id)
-        if number is not None:
-            return next(iter(await self._guidelines.get_many([f"{id}.{number}"])), None)
-        return next(iter((await self._guidelines.find({"project": id}, sort=("-number",), limit=1)).items), None)
-
-    async def write_guidelines(self, caller: Caller, id: str, text: str, *, version: int | None) -> Guidelines:
-        """A new version, unless the newest says the same. `version` is the number that the caller saw (0: none).
-        Raises Conflict, Forbidden."""
-        caller.require("project.write", frozenset({"any"}), id)
-        newest = await self.guidelines(caller, id)
-        if newest is not None and newest.text == text:
-            return newest
-        number = newest.number if newest else 0
-        if version is not None and version != number:
-            raise _guidelines_changed(version, number)
-        new = Guidelines(
-            id=f"{id}.{number + 1}", project=id, number=number + 1, text=text, author=caller.person, at=now()
-        )
-        try:
-            return await self._guidelines.insert(new)
-        except Duplicate as error:
-            raise _guidelines_changed(number, number + 1) from error
-
-    async def give_back(self, assignment: Assignment) -> None:
-        """To the pool, where its figure came from there."""
-        await self._give_back(assignment.figure, assignment.annotator)
-
     async def loads(self, project: str, order: Order) -> Counter[str]:
         """What everybody of the team has to tag."""
         people = In(tuple(pair.annotator for pair in order.team))
@@ -352,54 +224,9 @@ class Distribution:
             ],
         )
 
-    async def _complete(self, caller: Caller, waiting: Waiting, member: Pair) -> Assignment | None:
-        """Makes the assignment of a claim and closes it; null when its figure is gone or the person has had it."""
-        figure = next(iter(await self._figures.get_many([waiting.id])), None)
-        made: list[Assignment] = []
-        if figure is not None:
-            at = now()
-            new = new_assignment(figure, member.annotator, member.reviewer, at).changed(
-                hidden=waiting.hidden, leased_until=at.timestamp() + LEASE_SECONDS
-            )
-            made = (await self._giving.insert(caller, [new.noted("assign", caller.person, at)])).created
-        try:
-            await self._waiting.update(waiting.id, lambda current: (current.changed(claiming=None), []))
-        except NotFound:
-            return None  # erased meanwhile, and the assignment with it
-        return made[0] if made else None
-
-    async def _on_trial(self, caller: Caller, member: Pair, figure: str, trial: Trial) -> Assignment | None:
-        """Gives somebody a gold figure; whoever asks twice at once gets the same."""
-        at, found = now(), await self._figures.get(figure)
-        lease = at.timestamp() + LEASE_SECONDS if trial.purpose == "measure" else None
-        new = new_assignment(found, member.annotator, member.reviewer, at).changed(trial=trial, leased_until=lease)
-        made = (await self._giving.insert(caller, [new.noted("assign", caller.person, at)])).created
-        where = {"project": found.project, "figure": figure, "annotator": member.annotator}
-        return next(iter(made or (await self._assignments.find(where, limit=1)).items), None)
-
-    async def _expire(self, project: str) -> None:
-        """Gives back what was pulled and not begun in time."""
-        late = await self._assignments.find(
-            {"project": project, "leased_until": Range(gte=0.0, lt=now().timestamp())}, limit=20
-        )
-        for assignment in late.items:
-            await self._give_back(assignment.figure, assignment.annotator)
-            await self._release(assignment)
-
-    async def _release(self, late: Assignment) -> None:
-        at = now()
-        with suppress(NotFound):  # erased meanwhile
-            released = await self._assignments.update(late.id, lambda current: _expired(current, late.leased_until, at))
-            await self._writing.settle(released)
-            await self._holding.let_go(late.figure)
-
     async def _prefer(self, figure: str, priority: int) -> None:
         with suppress(NotFound):  # erased meanwhile
             await self._waiting.update(figure, lambda current: (current.changed(priority=priority), []))
-
-    async def _give_back(self, figure: str, annotator: str) -> None:
-        with suppress(NotFound):  # it was never in the pool, or is erased
-            await self._waiting.update(figure, lambda current: (_given_back(current, annotator), []))
 
 
 def _chosen(project: str, article: str | None) -> Where:
@@ -415,31 +242,4 @@ def _waiting(figure: Figure, order: Order, priority: int, unsure: float) -> Wait
         uncertainty=unsure,
         wanted=order.overlap if drawn("overlap", figure.id) < order.overlap_share else 1,
         hidden=drawn("hidden", figure.id) < order.hidden_share,
-    )
-
-
-def _claimed(waiting: Waiting, annotator: str) -> Waiting:
-    if not waiting.open or waiting.claiming is not None or annotator in waiting.taken:
-        raise Conflict("Somebody else was faster.")
-    taken = (*waiting.taken, annotator)
-    return waiting.changed(taken=taken, claiming=annotator, open=len(taken) < waiting.wanted)
-
-
-def _given_back(waiting: Waiting, annotator: str) -> Waiting:
-    taken = tuple(one for one in waiting.taken if one != annotator)
-    claiming = None if waiting.claiming == annotator else waiting.claiming
-    return waiting.changed(taken=taken, claiming=claiming, open=len(taken) < waiting.wanted)
-
-
-def _expired(assignment: Assignment, lease: float | None, at: datetime) -> tuple[Assignment, Sequence[Any]]:
-    if assignment.leased_until is None or assignment.leased_until != lease:
-        return assignment, []  # begun in the last moment
-    released, events = exits.release(assignment, assignment.annotator, at)
-    written = released.changed(leased_until=None, unrecorded=True)
-    return written, [*events, telling.changed(written)]
-
-
-def _guidelines_changed(yours: int, theirs: int) -> Conflict:
-    return Conflict(
-        "The guidelines were changed since you loaded them.", difference={"number": {"yours": yours, "theirs": theirs}}
     )

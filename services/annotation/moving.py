@@ -13,6 +13,7 @@ from services.annotation.assigning import Order, Pair, Share
 from services.annotation.distribution import Distribution
 from services.annotation.giving import Giving, new_assignment
 from services.annotation.model import Assignment, Figure, State
+from services.annotation.pulling import Pulling
 from shared.access import Caller
 from shared.clock import now
 from shared.documents.pages import every
@@ -55,6 +56,7 @@ class Moving:
         self._assignments: Collection[Assignment] = documents.collection(Assignment)
         self._giving = Giving(documents)
         self._distribution = distribution
+        self._pulling = Pulling(documents)
 
     async def move(
         self, caller: Caller, project: str, chosen: Chosen, team: Sequence[Pair], *, after: str | None, apply: bool
@@ -99,7 +101,7 @@ class Moving:
         """Takes it from its annotator, for whoever has made sure that this may be done, and gives it to another. False
         where nobody has it now."""
         await self._giving.take_back(caller, before)
-        await self._distribution.give_back(before)
+        await self._pulling.give_back(before)
         if to is None or to.annotator == before.annotator or before.trial is not None:
             return False
         figure = next(iter(await self._figures.get_many([before.figure])), None)

@@ -25,6 +25,7 @@ from shared.search import port
 SCHEMA: Final = Path(__file__).with_name("figures.xsd")
 MAX_OFFSET: Final = 10_000
 MAX_FIGURES: Final = 1_000  # of one query (shared/documents/port.py: In)
+MAX_ASKED: Final = 200  # of one search: a page
 MAX_TAGS: Final = 1_001  # a concept and its descendants (services/recommender/api.py)
 
 Values = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)]
@@ -45,6 +46,9 @@ class SearchQuery(BaseModel):
     doi: Values = []
     collection: Values = []
     article: Annotated[Values, Field(description="Its id")] = []
+    figure: Annotated[
+        list[Annotated[str, Field(max_length=64)]], Field(max_length=MAX_ASKED, description="These only, by their ids")
+    ] = []
     person: Annotated[Values, Field(description="Who gave one of its tags; for who may read everybody's work")] = []
     since: Annotated[datetime | None, Field(description="Brought in since; UTC where it has no time zone")] = None
     until: Annotated[datetime | None, Field(description="Brought in before")] = None
@@ -218,6 +222,7 @@ def router(exports: Exports, use: MappingUse, rebuilds: Rebuilds, search: port.S
             "doi": asked.doi,
             "collection": asked.collection,
             "article": asked.article,
+            "figure": asked.figure,
             "person": asked.person,
             "status": statuses_to_find(asked.status, everything=everything) if asked.status else [],
         }

@@ -8,7 +8,7 @@ ontologies stay. An abbreviation that the legend defines means what its long for
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 from unicodedata import is_normalized
@@ -16,8 +16,9 @@ from unicodedata import is_normalized
 from services.recommender.annotator import Annotation
 from services.recommender.coordination import Shared, joined, shared
 from services.recommender.no_names import no_names
+from services.recommender.parts import parts
 from services.recommender.profiles import TAGGING, Profile
-from services.recommender.scoring import Rivals, besides, features, preferred, probability, weights
+from services.recommender.scoring import Names, Rivals, besides, features, names, preferred, probability, weights
 from services.recommender.stretches import Stretches
 from services.recommender.surroundings import Surroundings
 from shared.batches import in_parts
@@ -29,8 +30,9 @@ from shared.vocabulary.artefact import Concept, Entry, Vocabularies, in_own_case
 from shared.vocabulary.matcher import Hit
 from shared.vocabulary.variants import AS_NAMED, CONVENTION, RULES
 from shared.vocabulary.words import LETTER, MARK, cased, words
+from shared.vocabulary.words import key as folded
 
-VERSION = "3"  # raise it when the same text and vocabularies give other annotations
+VERSION = "4"  # raise it when the same text and vocabularies give other annotations
 
 # An abbreviation is as good as its long form, less the risk that it was paired with the wrong words.
 ABBREVIATED: Final = 0.95
@@ -75,13 +77,21 @@ class LocalAnnotator:
     """See `annotator.Annotator`. Safe to share between threads."""
 
     def __init__(
-        self, vocabularies: Vocabularies, profile: Profile = TAGGING, by: Mapping[str, float] | None = None
+        self,
+        vocabularies: Vocabularies,
+        profile: Profile = TAGGING,
+        by: Mapping[str, float] | None = None,
+        by_name: Names | None = None,
     ) -> None:
-        """`by` are the weights of the scorer, of `weights.json` where none are given."""
+        """`by` are the weights of the scorer, `by_name` those of single names, which count where the corpus's
+        conventions do; where none are given, what ships."""
         self._vocabularies = vocabularies
         self._profile = profile
         self._weights = weights(profile.name) if by is None else by
+        learned = names() if by is None and by_name is None else by_name
+        self._by_name = learned if profile.conventions and learned else {}
         self._senses = _Senses(self._weigh)
+        self._senses_of_part = lru_cache(maxsize=50_000)(self._part)  # texts repeat them
 
     @property
     def version(self) -> str:
@@ -98,7 +108,10 @@ class LocalAnnotator:
         """Of each text, by place, then ontology and CURIE."""
         # One step for all texts, then the next: what a step needs then stays in the processor's caches.
         texts = [read.text for read in together]
-        every = list(map(_longest, map(self._likely, texts, hits, map(no_names, texts))))
+        likely: Iterable[list[_Mention]] = map(self._likely, texts, hits, map(no_names, texts))
+        if self._profile.conventions:
+            likely = self._with_parts(texts, likely)
+        every = list(map(_longest, likely))
         every = [
             _expanded(mentions, read.text, read.abbreviations) if read.abbreviations else mentions
             for read, mentions in zip(together, every, strict=True)
@@ -109,6 +122,20 @@ class LocalAnnotator:
         senses = self._senses
         found = [(start, end, sense) for start, end, key in hits for sense in senses[key, text[start:end]]]
         return [one for one in found if not fixed.around(one[0], one[1])] if fixed else found
+
+    def _with_parts(self, texts: Sequence[str], every: Iterable[list[_Mention]]) -> Iterator[list[_Mention]]:
+        """Of each text the mentions, and the names within words."""
+        for text, mentions in zip(texts, every, strict=True):
+            found = [
+                (start, end, sense) for start, end in parts(text) for sense in self._senses_of_part(text[start:end])
+            ]
+            yield sorted(mentions + found, key=_place) if found else mentions
+
+    def _part(self, said: str) -> tuple[_Sense, ...]:
+        """What a part of a word means."""
+        [hits] = self._vocabularies.hits([said])
+        whole = [key for start, end, key in hits if (start, end) == (0, len(said))]
+        return tuple(sense._replace(rule="part") for key in whole for sense in self._senses[key, said])
 
     def _coordinated(self, texts: Sequence[str], every: Sequence[list[_Mention]]) -> Iterator[Sequence[_Mention]]:
         """Of each text the mentions, and what shares its end with a name that was found, of the same ontology; it
@@ -144,11 +171,11 @@ class LocalAnnotator:
                         found.append((one.start, one.end, sense._replace(score=score, rule="coordinated")))
         return sorted(mentions + found, key=_place) if found else mentions
 
-    def _weigh(self, key: int, surface: str) -> tuple[_Sense, ...]:
-        """Of each ontology the likeliest meaning of what was found, if it is likely enough; several that are equally
-        likely share it."""
+    def _weigh(self, number: int, surface: str) -> tuple[_Sense, ...]:
+        """Of each ontology the likeliest meaning of a key that was found, if it is likely enough; several that are
+        equally likely share it."""
         by_ontology: dict[str, list[Entry]] = {}
-        for entry in self._vocabularies.entries(key):
+        for entry in self._vocabularies.entries(number):
             concept = self._vocabularies.concept(entry.concept)
             if (
                 (entry.rule != CONVENTION or self._profile.conventions)
@@ -157,14 +184,17 @@ class LocalAnnotator:
             ):
                 by_ontology.setdefault(concept.ontology, []).append(entry)
         senses = []
-        preferring = preferred(self._vocabularies, self._vocabularies.entries(key))
+        preferring = preferred(self._vocabularies, self._vocabularies.entries(number))
+        by_name, said = self._by_name, folded(surface) if self._by_name else ""
         for ontology, entries in by_ontology.items():
             rivals = Rivals(entries)
             elsewhere = besides(preferring, ontology)
             scored = [
                 (
                     probability(
-                        features(self._vocabularies, entry, rivals, surface, elsewhere=elsewhere), self._weights
+                        features(self._vocabularies, entry, rivals, surface, elsewhere=elsewhere),
+                        self._weights,
+                        by_name.get((self._vocabularies.concept(entry.concept).curie, said), 0.0) if by_name else 0.0,
                     ),
                     entry,
                 )

@@ -148,6 +148,7 @@ _SAID = {
     "process": "another way to name the process",
     "abbreviated": "a common abbreviation of",
     "convention": "by convention of the corpus",
+    "part": "part of a longer word and stands for",
 }
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from shared.vocabulary.artefact import Entry, Vocabularies
 from shared.vocabulary.source import SCOPES
 from shared.vocabulary.variants import ABBREVIATED, AS_NAMED, CONVENTION, DERIVED, RULES
-from shared.vocabulary.words import fold, words
+from shared.vocabulary.words import fold, key, words
 
 FAMILIES: Final = ("GO", "CL", "UBERON", "SO", "CHEBI", "MONDO")
 # UBERON took these identifiers over from ontologies of fish and amphibia (TAO, AAO, ZFA; its own documentation).
@@ -24,6 +24,7 @@ _SHORT: Final = 3  # letters
 _BEGINNING: Final = 4  # letters by which two words may be one: "apoptosis", "apoptotic"
 
 Features = Mapping[str, float]
+Names = Mapping[tuple[str, str], float]  # by CURIE and `words.key` of what is said
 
 
 class Rivals:
@@ -164,6 +165,15 @@ def weights(name: str) -> Mapping[str, float]:
     return table[name]
 
 
-def probability(found: Features, by: Mapping[str, float]) -> float:
-    """Between 0 and 1. A feature without a weight says nothing."""
-    return 1 / (1 + math.exp(-sum(by.get(name, 0.0) * value for name, value in found.items())))
+@cache
+def names() -> Names:
+    """What the corpus takes a name for beyond what its features say, on the scale of the weights: `names.tsv`
+    (docs/decisions/0045)."""
+    lines = (files("services.recommender") / "names.tsv").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {(curie, key(said)): float(weight) for curie, said, weight, _ in rows}
+
+
+def probability(found: Features, by: Mapping[str, float], of_name: float = 0.0) -> float:
+    """Between 0 and 1. A feature without a weight says nothing; `of_name` is the weight of this one name."""
+    return 1 / (1 + math.exp(-sum((by.get(name, 0.0) * value for name, value in found.items()), of_name)))

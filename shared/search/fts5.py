@@ -135,6 +135,7 @@ _FILTERS: Final[Mapping[Filter, str]] = {
     "collection": "f.collection IN ({0})",
     "doi": "f.doi IN ({0})",
     "article": "f.article IN ({0})",
+    "figure": "f.id IN ({0})",
     "person": "EXISTS (SELECT 1 FROM json_each(f.people) WHERE value IN ({0}))",
     "axis": "f.key IN (SELECT figure FROM search_labels JOIN search_facets USING (label)"
     " WHERE axis IN ({0}) AND final >= :final)",
@@ -268,8 +269,11 @@ def _found(query: Query, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     for name, wanted in query.filters.items():
         if name not in _FILTERS:
             raise Invalid(f"Search has no filter {name!r}.", field=name, remedy=f"Use one of {', '.join(_FILTERS)}.")
-        marks = {f"{name}{place}": value for place, value in enumerate(wanted)}
-        conditions.append(_FILTERS[name].format(", ".join(f":{mark}" for mark in marks)))
+        own = [f"{id}{_SEEN}{values['viewer']}" for id in wanted] if name == "figure" and "viewer" in values else []
+        marks = {f"{name}{place}": value for place, value in enumerate([*wanted, *own])}
+        condition = _FILTERS[name].format(", ".join(f":{mark}" for mark in marks))
+        # The plus keeps SQLite from the index of projects, where it would go through all of one to find a few figures.
+        conditions.append(f"+{condition}" if name == "project" and "figure" in query.filters else condition)
         values |= marks
     return f"FROM {source} WHERE {' AND '.join(conditions)}", values
 

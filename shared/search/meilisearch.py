@@ -37,7 +37,7 @@ _ORDERED: Final = ("searchableAttributes", "rankingRules")  # what comes first c
 _FACETS: Final = {f"labels.{axis}": axis for axis in get_args(Axis)}
 _FILTERS: Final[dict[Filter, str]] = {
     "project": "project", "status": "status", "collection": "collection", "doi": "doi", "axis": "axes", "tag": "names",
-    "article": "article", "person": "people",
+    "article": "article", "figure": "figure", "person": "people",
 }  # fmt: skip
 
 
@@ -125,7 +125,9 @@ class MeilisearchSearch:
             if name not in _FILTERS:
                 known = ", ".join(_FILTERS)
                 raise Invalid(f"Search has no filter {name!r}.", field=name, remedy=f"Use one of {known}.")
-            filters.append(f"{_FILTERS[name]} IN [{', '.join(map(_quoted, wanted))}]")
+            within = f"IN [{', '.join(map(_quoted, wanted))}]"
+            # Of a figure that looks alike to everybody there is one document, with its id.
+            filters.append(f"figure {within} OR id {within}" if name == "figure" else f"{_FILTERS[name]} {within}")
         filters += [f"id >= {_quoted(query.since)}"] * bool(query.since)
         filters += [f"id < {_quoted(query.until)}"] * bool(query.until)
         words = words_of(query.words)

@@ -11,7 +11,7 @@ FACET_LABELS: Final = 20
 EVERYBODY: Final = "*"  # no person's id
 MAX_WORDS: Final = 64
 
-Filter: TypeAlias = Literal["axis", "tag", "doi", "collection", "article", "person", "status", "project"]
+Filter: TypeAlias = Literal["axis", "tag", "doi", "collection", "article", "figure", "person", "status", "project"]
 
 # White space, quotes, controls and lone surrogates part words; no engine finds anything by them.
 _WORD: Final = re.compile(r"[^\s\"\x00-\x1f\x7f\ud800-\udfff]+")

@@ -4,6 +4,7 @@ The rules use the name alone and two small tables of the language (`derivations.
 names its rule, so that a recommendation can say how it came about and the scorer can weigh it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -92,6 +93,19 @@ _UNSAID_FIRST: Final = {
 _OF_PROCESSES: Final = ("ion", "sis", "ment", "ing", "th", "ance", "ism", "cycle", "lysis")
 _SUBSTANCES: Final = ("CHEBI", "UNII", "RXNORM")
 
+# What prose leaves out of chemical names (IUPAC, "Nomenclature of Organic Chemistry", 2013): stereodescriptors and
+# locants before a name ("L-", "O-", "(S)-", "17"), or within it ("phosphatidyl-L-serine"); the charge of a salt's metal
+# ("silver(1+) nitrate"); how many halogens there are where the metal says it ("cadmium dichloride"); a remark at the
+# end ("(lactone form)").
+_UNSAID_OF_SUBSTANCES: Final = (
+    re.compile(r"^(?:(?:DL|[DLONSC]|\([RSEZ+-]+\)|\d+(?:alpha|beta)?|all-trans)-)+"),
+    re.compile(r"^\d+(?=(?:alpha|beta)-)"),
+    re.compile(r"-(?:DL|[DL])-"),
+    re.compile(r"\(\d*[+-]\)(?= )"),
+    re.compile(r"\b(?:di|tri|tetra)(?=(?:chlor|brom|iod|fluor)ide$)"),
+    re.compile(r" \([^()]*(?:form|salt|anhydrous)\)$"),
+)
+
 
 class Variant(NamedTuple):
     text: str
@@ -124,11 +138,15 @@ class Language:
             yield Variant(form, DERIVED)
         if prefix in _SUBSTANCES:
             yield from self._shortened(said, lower, prefix)
+            if prefix == "CHEBI":
+                yield from _without_details(name)
             return
         for i, word in enumerate(lower):
             for form in self.forms(word):
                 yield Variant(" ".join((*lower[:i], form, *lower[i + 1 :])), DERIVED)
         if prefix == "GO":
+            if "/" in name and lower[-1] == "complex":
+                yield Variant(" ".join(said[:-1]), SHORTENED)  # "Arp2/3"
             if len(lower) == 1:
                 for form in self.acts(lower[0]):
                     yield Variant(form, PROCESS)
@@ -186,6 +204,13 @@ class Language:
                     for form in forms:
                         if 0 < self._zipf(stem + form) < MOST_FREQUENT_DERIVED:
                             yield stem + form
+
+
+def _without_details(name: str) -> Iterator[Variant]:
+    for detail in _UNSAID_OF_SUBSTANCES:
+        rest = detail.sub("", name)
+        if rest != name:
+            yield Variant(rest, SHORTENED)
 
 
 def _process(lower: list[str]) -> Iterator[Variant]:

@@ -146,6 +146,8 @@ async def test_pages_of_the_newest_go_on_from_the_last_one_whatever_matches_best
         ({"status": ["new"]}, ["c"]),
         ({"project": ["default"]}, ["a", "b", "c"]),
         ({"project": ["other"]}, ["d"]),
+        ({"figure": ["a", "c", "nowhere"]}, ["a", "c"]),
+        ({"figure": ["a", "d"], "project": ["default"]}, ["a"]),
         ({"axis": ["disease"], "collection": ["Ward 3"]}, ["b"]),
         ({"axis": ["imaging"]}, []),
         ({"axis": []}, []),
@@ -175,6 +177,14 @@ async def test_ids_which_begin_with_their_time_can_be_bounded(index: Search, wor
     assert await ids(index, words, since=f"01{1:010x}", until=f"01{3:010x}") == [f"01{n:010x}" for n in (1, 2)]
     assert await ids(index, words, since=f"01{3:010x}") == [f"01{3:010x}"]
     assert await ids(index, words, until=f"01{1:010x}") == [f"01{0:010x}"]
+
+
+async def test_named_figures_are_shown_to_each_as_they_see_them(index: Search) -> None:
+    own = GLIOMA.model_copy(update={"by": "ada"})
+    await index.put([entry("a", tags=(FREE,), provisional=(own,)), entry("b"), entry("c")])
+    for who, tags in (("ada", [own]), ("eve", []), (None, []), (EVERYBODY, [own])):
+        found = await index.search(Query(filters={"figure": ["a", "b"], "project": ["default"]}, provisional=who))
+        assert {hit.entry.id: [*hit.entry.provisional] for hit in found.hits} == {"a": tags, "b": []}
 
 
 async def test_an_unknown_filter_is_refused(index: Search) -> None:

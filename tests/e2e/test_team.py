@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from mitagger.client import AsyncClient
+from mitagger.sample.sample import write
 from mitagger.serve import MODELS
 from mitagger.team import Connect, play
 from tests.support.cluster import Cluster
@@ -32,7 +33,7 @@ async def test_six_people_bring_a_project_to_its_end(tmp_path: Path) -> None:
         await engine.bus.start()
         transport = httpx.ASGITransport(services[-1].app)  # type: ignore[arg-type]
         async with AsyncClient("http://team", key=KEY, transport=transport) as admin:
-            played = await play(admin, _connecting("http://team", transport), 40)
+            played = await play(admin, _connecting("http://team", transport), 40, write(tmp_path / "sample"))
         await engine.bus.stop()
         for service in reversed(services):
             await service.stop()
@@ -48,7 +49,7 @@ async def test_six_people_bring_a_project_to_its_end_on_kafka_and_mongodb(tmp_pa
     await cluster.start()
     try:
         async with cluster.client() as admin:
-            played = await play(admin, _connecting(cluster.url), FIGURES)
+            played = await play(admin, _connecting(cluster.url), FIGURES, write(tmp_path / "sample"))
         assert played.wrong == []
         assert await cluster.stop() == 0
     finally:

@@ -11,9 +11,10 @@ import pytest
 
 from services.annotation import distribution
 from services.annotation.consumers import Projections
-from services.annotation.distribution import LEASE_SECONDS, Distribution
+from services.annotation.distribution import Distribution
 from services.annotation.handouts import Handouts
 from services.annotation.model import MODELS, Assignment, Guidelines, Handout, Standards, Waiting
+from services.annotation.pulling import LEASE_SECONDS, Pulling
 from shared import leases
 from shared.access import Caller
 from shared.clock import now
@@ -194,7 +195,7 @@ async def test_a_pulled_figure_that_is_not_begun_goes_back(world: World) -> None
 async def test_a_claim_broken_off_is_completed_by_asking_again(world: World) -> None:
     await figures(world, 2)
     await pooled(world)
-    dying = Distribution(world.engine.documents)
+    dying = Pulling(world.engine.documents)
     dying._giving._assignments = _Before(dying._giving._assignments, "insert_many", _death)
     with pytest.raises(Unavailable):
         await dying.next(replace(ADA, reviewers={"default": "grace"}), "default")

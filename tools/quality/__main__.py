@@ -14,7 +14,9 @@ from shared.vocabulary.artefact import Vocabularies
 from tools.quality.baseline import Baseline
 from tools.quality.calibration import recalibrated
 from tools.quality.corpus import ONTOLOGIES, Corpus, Legend, Mention, corpus, vocabularies
+from tools.quality.crossing import crossed
 from tools.quality.curve import curve
+from tools.quality.fit import Learned, examples, fit, fitted
 from tools.quality.measures import (
     Found,
     Score,
@@ -32,15 +34,18 @@ from tools.quality.phrases import in_use, judged
 PAGE: Final = Path(__file__).parents[2] / "docs" / "quality.md"
 KEYSTROKES: Final = (3, 6, 10)
 THRESHOLDS: Final = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
-LISTED: Final = 10
+LISTED: Final = 6
 BANDS: Final = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 GOALS: Final = {"mention": 0.75, "set": 0.80}
 
 Annotate = Callable[[Sequence[Legend]], list[Found]]
 
 
-def with_(data: Corpus, loaded: Vocabularies, profile: Profile, by: Mapping[str, float] | None = None) -> Annotate:
-    annotator = LocalAnnotator(loaded, profile, by)
+STATED: Final = Learned(weights("stated"), {})
+
+
+def with_(data: Corpus, loaded: Vocabularies, profile: Profile, learned: Learned) -> Annotate:
+    annotator = LocalAnnotator(loaded, profile, learned.by, learned.by_name)
     return lambda legends: data.found(legends, annotator.annotate([legend.analysis for legend in legends]))
 
 
@@ -88,9 +93,14 @@ def ways(data: Corpus, found: Mapping[str, Annotate]) -> str:
     return table(["way", *where], rows)
 
 
-def effort(data: Corpus, loaded: Vocabularies) -> str:
+def across(data: Corpus, loaded: Vocabularies) -> str:
+    head = ["way", "mention, macro", "mention, micro", "set, macro", "set, micro"]
+    return table(head, [[way, *(f"{score:.3f}" for score in row)] for way, row in crossed(data, loaded).items()])
+
+
+def effort(data: Corpus, loaded: Vocabularies, learned: Learned) -> str:
     def at(threshold: float, legends: Sequence[Legend]) -> dict[str, Score]:
-        found = with_(data, loaded, replace(CORPUS, threshold=threshold))(legends)
+        found = with_(data, loaded, replace(CORPUS, threshold=threshold), learned)(legends)
         return by_ontology(counted(legends, found, concepts).values())
 
     best = max(THRESHOLDS, key=lambda threshold: saved(at(threshold, data.development), 6))
@@ -104,13 +114,11 @@ def effort(data: Corpus, loaded: Vocabularies) -> str:
     )
 
 
-def calibration(data: Corpus, loaded: Vocabularies) -> str:
+def calibration(data: Corpus, annotator: LocalAnnotator) -> str:
     legends = data.kept_out
     found: Counter[float] = Counter()
     right: Counter[float] = Counter()
-    for legend, annotations in zip(
-        legends, LocalAnnotator(loaded, CORPUS).annotate([legend.analysis for legend in legends]), strict=True
-    ):
+    for legend, annotations in zip(legends, annotator.annotate([legend.analysis for legend in legends]), strict=True):
         for one in annotations:
             ontology = one.concept.ontology
             if one.concept.curie not in data.excluded[ontology]:
@@ -188,7 +196,11 @@ def of_axes() -> str:
 def main() -> None:
     data, loaded = corpus(), vocabularies()
     baseline = Baseline(loaded)
-    best = with_(data, loaded, CORPUS)
+    learned = fitted(loaded, data, data.development)
+    of_corpus = learned["corpus"]
+    best = with_(data, loaded, CORPUS, of_corpus)
+    unconventional = replace(CORPUS, conventions=False)
+    nameless = fit(list(examples(loaded, data, data.development)), of_names=False)
     found = best(data.development)
     parts = {
         "development": scores(data.development, found),
@@ -196,18 +208,21 @@ def main() -> None:
         "ways": ways(
             data,
             {
-                "as shipped, profile `corpus`": best,
-                "without the corpus's conventions": with_(data, loaded, replace(CORPUS, conventions=False)),
-                "without learned weights": with_(data, loaded, CORPUS, weights("stated")),
-                "without either": with_(data, loaded, replace(CORPUS, conventions=False), weights("stated")),
+                "profile `corpus`": best,
+                "without weights of names": with_(data, loaded, CORPUS, nameless),
+                "without the corpus's conventions": with_(data, loaded, unconventional, nameless),
+                "without learned weights": with_(data, loaded, CORPUS, STATED),
+                "without either": with_(data, loaded, unconventional, STATED),
+                "profile `tagging`, for people": with_(data, loaded, TAGGING, learned["tagging"]),
                 "matching as BioPortal does": lambda legends: [baseline.found(data, legend) for legend in legends],
             },
         ),
-        "effort": effort(data, loaded),
-        "calibration": calibration(data, loaded),
+        "crossed": across(data, loaded),
+        "effort": effort(data, loaded, of_corpus),
+        "calibration": calibration(data, LocalAnnotator(loaded, CORPUS, of_corpus.by, of_corpus.by_name)),
         "axes": of_axes(),
-        "recalibration": recalibrated(data, loaded),
-        "learning": curve(data, loaded, PAGE.parent / "learning.svg"),
+        "recalibration": recalibrated(data, loaded, learned),
+        "learning": curve(data, loaded, of_corpus, PAGE.parent / "learning.svg"),
         "errors": "\n\n".join(errors(data, loaded, found)),
     }
     page = PAGE.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from services.recommender.local import LocalAnnotator
-from services.recommender.profiles import CORPUS, TAGGING, Profile
+from services.recommender.profiles import CORPUS, TAGGING, Profile, ProfileName
 from services.recommender.recalibration import (
     LEAST_DECISIONS,
     LEAST_OF_EACH,
@@ -28,6 +28,7 @@ from shared.events.review import Decision, ReviewDone
 from shared.vocabulary.artefact import Vocabularies
 from tools.quality.corpus import Corpus, Legend
 from tools.quality.curve import AT, ORDERS, PEOPLE
+from tools.quality.fit import Learned
 
 STEPS: Final = (0, 10, 25, 50)
 BINS: Final = 10
@@ -44,12 +45,14 @@ AXES: Final[dict[str, Axis]] = {
 Judged = Sequence[tuple[Recommendation, bool]]  # with whether gold has its concept, or one that is the same
 
 
-def recommended(data: Corpus, loaded: Vocabularies, profile: Profile, by: Mapping[str, float]) -> dict[str, Judged]:
-    """By legend. `by`: the scorer's weights."""
+def recommended(data: Corpus, loaded: Vocabularies, profile: Profile, learned: Learned) -> dict[str, Judged]:
+    """By legend."""
     legends = data.kept_out
-    annotated = LocalAnnotator(loaded, profile, by).annotate([legend.analysis for legend in legends])
+    annotated = LocalAnnotator(loaded, profile, learned.by, learned.by_name).annotate(
+        [legend.analysis for legend in legends]
+    )
     excluded = {curie for of_one in data.excluded.values() for curie in of_one}
-    made = {}
+    made: dict[str, Judged] = {}
     for legend, annotations in zip(legends, annotated, strict=True):
         placed = [
             one._replace(concept=replace(one.concept, axis=AXES[one.concept.ontology]))
@@ -124,16 +127,16 @@ def _order(data: Corpus, made: dict[str, Judged], number: int) -> Iterator[tuple
         yield decided, used, errors(others, fitted(evidence) if used else None)
 
 
-def recalibrated(data: Corpus, loaded: Vocabularies) -> str:
+def recalibrated(data: Corpus, loaded: Vocabularies, learned: Mapping[ProfileName, Learned]) -> str:
     """The table: mean, lowest and highest of ten halvings, for both profiles, and for weights that were not learned
-    from this corpus, as another site may find ours to be."""
+    from this corpus, as another site may find ours to be. `learned`: from development articles."""
     rows = []
-    for name, profile, by in (
-        ("`tagging`", TAGGING, weights("tagging")),
-        ("`corpus`", CORPUS, weights("corpus")),
-        ("`tagging`, weights stated by hand", TAGGING, weights("stated")),
+    for name, profile, weighed in (
+        ("`tagging`", TAGGING, learned["tagging"]),
+        ("`corpus`", CORPUS, learned["corpus"]),
+        ("`tagging`, weights stated by hand", TAGGING, Learned(weights("stated"), {})),
     ):
-        made = recommended(data, loaded, profile, by)
+        made = recommended(data, loaded, profile, weighed)
         orders = [list(_order(data, made, number)) for number in range(ORDERS)]
         for step in range(len(STEPS) + 1):
             of_step = [order[step] for order in orders]

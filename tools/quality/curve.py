@@ -27,6 +27,7 @@ from shared.events.review import Decision, ReviewDone
 from shared.events.tag import Tag
 from shared.vocabulary.artefact import Vocabularies
 from tools.quality.corpus import Corpus, Legend
+from tools.quality.fit import Learned
 from tools.quality.measures import Score, by_ontology, concepts, counted, macro, saved
 
 ORDERS: Final = 10
@@ -115,18 +116,10 @@ def review(legend: Legend, found: Sequence[Annotation], person: str, data: Corpu
     )
 
 
-def points(data: Corpus, loaded: Vocabularies, order: int) -> Iterator[Point]:
-    """One order, from no decided legend to all."""
+def points(data: Corpus, loaded: Vocabularies, answers: Mapping[str, list[Annotation]], order: int) -> Iterator[Point]:
+    """One order, from no decided legend to all. `answers`: what the annotator finds, by text."""
     legends = list(data.development)
     random.Random(order).shuffle(legends)  # noqa: S311 - a fixed draw
-    everything = [*data.development, *data.kept_out]
-    answers = dict(
-        zip(
-            (legend.analysis.text for legend in everything),
-            LocalAnnotator(loaded, CORPUS).annotate([legend.analysis for legend in everything]),
-            strict=True,
-        )
-    )
     known = Known(answers)
     items: dict[str, LearnedName] = {}
     for decided in range(len(legends) + 1):
@@ -207,6 +200,9 @@ def _svg(steps: Sequence[int], bands: Mapping[str, Sequence[tuple[float, float, 
     return "\n".join(parts) + "\n"
 
 
-def curve(data: Corpus, loaded: Vocabularies, path: Path) -> str:
+def curve(data: Corpus, loaded: Vocabularies, learned_before: Learned, path: Path) -> str:
     """The plot and its table."""
-    return drawn([list(points(data, loaded, order)) for order in range(ORDERS)], path)
+    annotator = LocalAnnotator(loaded, CORPUS, learned_before.by, learned_before.by_name)
+    everything = [legend.analysis for legend in (*data.development, *data.kept_out)]
+    answers = dict(zip((one.text for one in everything), annotator.annotate(everything), strict=True))
+    return drawn([list(points(data, loaded, answers, order)) for order in range(ORDERS)], path)

@@ -22,6 +22,7 @@ from shared.vocabulary.artefact import Vocabularies
 from shared.vocabulary.lookup import complete, describe
 from tools.quality.__main__ import with_
 from tools.quality.corpus import Legend, corpus, vocabularies
+from tools.quality.fit import fitted
 
 KEY: Final = 0.2  # seconds
 DECISION: Final = 1.35
@@ -48,6 +49,7 @@ def main() -> None:
     data, loaded = corpus(), vocabularies()
 
     legends = data.development
+    learned = fitted(loaded, data, legends)["corpus"]
     said = {curie: text for legend in legends for (_, curie, _), text in legend.said.items()}
 
     @cache
@@ -55,7 +57,7 @@ def main() -> None:
         return Effort(typed(loaded, curie, said[curie]), 2)
 
     rows: list[tuple[Effort, Effort]] = []
-    for legend, found in zip(legends, with_(data, loaded, CORPUS)(legends), strict=True):
+    for legend, found in zip(legends, with_(data, loaded, CORPUS, learned)(legends), strict=True):
         gold, shown = _concepts(legend.gold.values()), _concepts(found.values())
         if gold:
             rows.append((_with(gold, shown, added), sum(map(added, sorted(gold)), Effort(0, 0))))

@@ -23,6 +23,8 @@ from services.annotation.handouts import Handouts
 from services.annotation.leaving import Leaving
 from services.annotation.measures import Measures
 from services.annotation.moving import Moving
+from services.annotation.projects import Projects
+from services.annotation.pulling import Pulling
 from services.annotation.quality import Quality
 from services.annotation.sheets import Sheets
 from services.annotation.workbench import Workbench
@@ -46,14 +48,14 @@ def router(
     # `assignments/plan` and `assignments/next` stand before `assignments/{id}`.
     add_routes(
         routes,
-        distributing.router(distribution, handouts, moving, engine),
+        distributing.router(distribution, Pulling(documents), handouts, moving, engine),
         assignments.router(giving, workbench, sheets, engine),
         holding.router(workbench, engine),
         history.router(workbench, sheets, engine),
         exits.router(workbench, sheets, engine),
         reviewing.router(workbench, sheets, engine),
         comments.router(Commenting(documents)),
-        projects.router(distribution),
+        projects.router(Projects(documents)),
         leaving.router(Leaving(documents, moving)),
         quality.router(quality_of_work),
         measures.router(projected, sheets),

@@ -15,6 +15,7 @@ from services.annotation.distribution import Distributed, Distribution
 from services.annotation.handouts import Handouts
 from services.annotation.model import Handout
 from services.annotation.moving import Chosen, Moving
+from services.annotation.pulling import Pulling
 from shared.access import DEFAULT_PROJECT
 from shared.engine import Engine
 from shared.errors import Invalid
@@ -222,7 +223,9 @@ def _team(team: Sequence[PairBody]) -> tuple[Pair, ...]:
     return tuple(Pair(pair.annotator, named(pair.reviewer)) for pair in team)
 
 
-def router(distribution: Distribution, handouts: Handouts, moving: Moving, engine: Engine) -> APIRouter:
+def router(
+    distribution: Distribution, pulling: Pulling, handouts: Handouts, moving: Moving, engine: Engine
+) -> APIRouter:
     """Plans, pool, next."""
     routes = APIRouter()
     signer = engine.signer
@@ -297,7 +300,7 @@ def router(distribution: Distribution, handouts: Handouts, moving: Moving, engin
     async def pull(caller: CallerDep, project: ProjectQuery = DEFAULT_PROJECT) -> Response:
         """What was returned to you, then what you have open, then, for members of the project, one from the pool. A
         pulled figure that is not begun within two hours goes back."""
-        sheet = await distribution.next(caller, project)
+        sheet = await pulling.next(caller, project)
         return answer(sheet, signer) if sheet else Response(status_code=204)
 
     return routes

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.annotation.api.bodies import IdPath, Request
 from services.annotation.api.views import RulesView, rules_view
-from services.annotation.distribution import Distribution
 from services.annotation.model import Guidelines, Rules
+from services.annotation.projects import Projects
 from shared.events.recommendation import Axis
 from shared.http import CallerDep, IfMatch
 
@@ -81,14 +81,14 @@ def _guidelines(found: Guidelines | None) -> GuidelinesView:
     return GuidelinesView(number=found.number, text=found.text, author=found.author, at=found.at)
 
 
-def router(distribution: Distribution) -> APIRouter:
+def router(kept: Projects) -> APIRouter:
     """What is set of a project."""
     routes = APIRouter()
 
     @routes.get("/api/v1/projects/{id}/rules", tags=["projects"], summary="Show the rules of a project")
     async def rules(caller: CallerDep, id: IdPath) -> ProjectRules:
         """Axes in use and required, free text, the most tags, preferred ontologies."""
-        return _rules(await distribution.read_rules(caller, id))
+        return _rules(await kept.read_rules(caller, id))
 
     @routes.put("/api/v1/projects/{id}/rules", tags=["projects"], summary="Set the rules of a project")
     async def set_rules(caller: CallerDep, id: IdPath, body: RulesBody, version: IfMatch = None) -> ProjectRules:
@@ -104,7 +104,7 @@ def router(distribution: Distribution) -> APIRouter:
             preferred={axis: tuple(dict.fromkeys(names)) for axis, names in body.preferred.items() if names},
             pace=body.pace,
         )
-        return _rules(await distribution.write_rules(caller, wanted, version=version))
+        return _rules(await kept.write_rules(caller, wanted, version=version))
 
     @routes.get("/api/v1/projects/{id}/guidelines", tags=["projects"], summary="Show the guidelines")
     async def guidelines(
@@ -113,11 +113,11 @@ def router(distribution: Distribution) -> APIRouter:
         number: Annotated[int | None, Query(ge=1, le=10**9, description="A version; the newest without it")] = None,
     ) -> GuidelinesView:
         """In Markdown. History entries name the version that was in force."""
-        return _guidelines(await distribution.guidelines(caller, id, number))
+        return _guidelines(await kept.guidelines(caller, id, number))
 
     @routes.put("/api/v1/projects/{id}/guidelines", tags=["projects"], summary="Write new guidelines")
     async def write(caller: CallerDep, id: IdPath, body: GuidelinesBody) -> GuidelinesView:
         """A new version; older ones stay. Administrators only."""
-        return _guidelines(await distribution.write_guidelines(caller, id, body.text, version=body.number))
+        return _guidelines(await kept.write_guidelines(caller, id, body.text, version=body.number))
 
     return routes

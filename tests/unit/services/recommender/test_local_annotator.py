@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.recommender.annotator import Annotation
@@ -164,6 +164,45 @@ def test_profiles_hide_what_is_too_general_and_take_conventions_of_the_corpus() 
     assert tagging.version != corpus.version
 
 
+def test_the_corpus_may_use_a_name_otherwise_and_only_its_profile_minds() -> None:
+    loaded = vocabularies(SO=[("SO:1", "homologous", "LABEL"), ("SO:2", "exon", "LABEL")])
+    used = {("SO:1", "homologous "): -6.0}
+    tagging, corpus = (LocalAnnotator(loaded, PROFILES[name], {"bias": 3.0}, used) for name in ("tagging", "corpus"))
+    assert [one.text for one in annotate(tagging, "Homologous exons")] == ["Homologous", "exons"]
+    assert [one.text for one in annotate(corpus, "Homologous exons")] == ["exons"]
+
+
+def test_the_corpus_has_names_within_words_at_their_places() -> None:
+    loaded = vocabularies(GO=[("GO:1", "synaptic", "LABEL"), ("GO:2", "postsynaptic", "LABEL")])
+    tagging, corpus = (LocalAnnotator(loaded, PROFILES[name], {"bias": 3.0}) for name in ("tagging", "corpus"))
+    text = "monosynaptic and postsynaptic"
+    assert [(one.text, one.rule) for one in annotate(tagging, text)] == [("postsynaptic", "name")]
+    found = annotate(corpus, text)
+    assert [(one.start, one.text, one.rule) for one in found] == [(4, "synaptic", "part"), (17, "postsynaptic", "name")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("O-acylcarnitine", "acylcarnitine"),
+        ("phosphatidyl-L-serine", "phosphatidylserine"),
+        ("silver(1+) nitrate", "silver nitrate"),
+        ("cadmium dichloride", "cadmium chloride"),
+        ("17beta-estradiol", "β-estradiol"),
+        ("fluorescein (lactone form)", "fluorescein"),
+        ("hexadecanoate", "palmitate"),
+    ],
+)
+def test_prose_leaves_details_of_chemical_names_out(name: str, said: str) -> None:
+    annotator = LocalAnnotator(vocabularies(CHEBI=[("CHEBI:1", name, "LABEL")]), by={"bias": 3.0})
+    assert [one.text for one in annotate(annotator, f"with {said} and")] == [said]
+
+
+def test_a_complex_is_called_by_its_parts() -> None:
+    annotator = LocalAnnotator(vocabularies(GO=[("GO:1", "SWI/SNF complex", "LABEL")]), by={"bias": 3.0})
+    assert [one.text for one in annotate(annotator, "SWI/SNF binds")] == ["SWI/SNF"]
+
+
 def test_a_batch_gives_each_text_its_own_annotations_in_order(annotator: LocalAnnotator) -> None:
     texts = ["polyp", "", "nothing here", "stem cell"]
     assert [len(found) for found in annotator.annotate([analysis(text) for text in texts])] == [1, 0, 0, 2]
@@ -183,6 +222,7 @@ WORDS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=20).map(" ".join), st.integers(0, 100), st.integers(1, 30))
 def test_offsets_are_exact_on_any_text(annotator: LocalAnnotator, text: str, start: int, length: int) -> None:
     start = min(start, len(text))
@@ -194,6 +234,7 @@ def test_offsets_are_exact_on_any_text(annotator: LocalAnnotator, text: str, sta
     assert found == sorted(found, key=lambda one: one.start)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=20).map(" ".join))
 def test_of_one_ontology_no_two_mentions_overlap(annotator: LocalAnnotator, text: str) -> None:
     reached: dict[str, int] = {}

@@ -72,8 +72,6 @@ export class Collection {
   /** The concept has more below it than a search takes. */
   broad = $state(false)
   #cursor: string | null = null
-  /** The figure after which what is searched goes on. */
-  #last: string | null = null
   /** Why what was made of the figures is not known. */
   #partly: Problem | null = null
   #tags: string[] | null = null
@@ -82,7 +80,7 @@ export class Collection {
 
   constructor(filters: Filters) {
     this.#filters = filters
-    void this.#next()
+    void this.#first()
   }
 
   stop(): void {
@@ -109,6 +107,19 @@ export class Collection {
     return Boolean(q || axis.length || tag.length || concept || status.length || person)
   }
 
+  async #first(): Promise<void> {
+    await this.#next()
+    if (this.#searches || this.problem || this.#stopped) return
+    try {
+      const { total, facets } = await signedIn(() => get<Found>(this.#search(1)))
+      this.total = total
+      this.facets = facets
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      this.problem = error
+    }
+  }
+
   async #next(): Promise<void> {
     try {
       const page = await (this.#searches ? this.#found() : this.#stored())
@@ -127,24 +138,10 @@ export class Collection {
   async #stored(): Promise<Shown[]> {
     const { article, since, until } = this.#filters
     const asked = { article, since, until: after(until), limit: PAGE, cursor: this.#cursor }
-    // What was made of them is the search's to tell. Without it the figures are there all the same.
-    const [page, told] = await Promise.all([
-      signedIn(() => get<Page<StoredFigure>>(address('/api/v1/figures', asked))),
-      signedIn(() => get<Found>(this.#search(PAGE))).catch((error: unknown) => {
-        if (!(error instanceof Problem)) throw error
-        return error
-      }),
-    ])
-    const found = told instanceof Problem ? [] : told.items
-    this.#partly = told instanceof Problem ? told : null
-    if (!(told instanceof Problem) && this.#cursor === null) {
-      this.total = told.total
-      this.facets = told.facets
-    }
-    const known = new Map(found.map((one) => [one.figure, one]))
+    const page = await signedIn(() => get<Page<StoredFigure>>(address('/api/v1/figures', asked)))
     this.#cursor = page.next ?? null
-    this.#last = page.items.at(-1)?.id ?? this.#last
     this.ended = this.#cursor === null
+    const known = await this.#made(page.items.map((one) => one.id))
     return page.items.map((one) => ({
       id: one.id,
       label: one.label,
@@ -157,14 +154,28 @@ export class Collection {
     }))
   }
 
+  /** What was made of figures, which is the search's to tell: without it they are there all the same. */
+  async #made(ids: string[]): Promise<ReadonlyMap<string, FoundFigure>> {
+    this.#partly = null
+    if (!ids.length) return new Map()
+    try {
+      const { items } = await signedIn(() => get<Found>(address('/api/v1/search', { figure: ids, limit: PAGE, facets: 'false' })))
+      return new Map(items.map((one) => [one.figure, one]))
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      this.#partly = error
+      return new Map()
+    }
+  }
+
   async #found(): Promise<Shown[]> {
     if (this.#tags === null) this.#tags = await this.#wanted()
     const page = await signedIn(() => get<Found>(this.#search(PAGE)))
-    if (this.#last === null) {
+    if (this.#cursor === null) {
       this.total = page.total
       this.facets = page.facets
     }
-    this.#last = page.items.at(-1)?.figure ?? this.#last
+    this.#cursor = page.items.at(-1)?.figure ?? this.#cursor
     // Of a later page, the total is of what is left.
     this.ended = page.total <= page.items.length || !page.items.length
     const ids = page.items.map((one) => one.figure)
@@ -186,7 +197,7 @@ export class Collection {
     const { q, axis, status, person, article, since, until } = this.#filters
     return address('/api/v1/search', {
       q, axis, status, person, article, since, until: after(until), tag: this.#tags ?? [], limit,
-      order: 'newest', before: this.#last, facets: this.#last === null ? 'true' : 'false',
+      ...(this.#searches ? { order: 'newest', before: this.#cursor, facets: this.#cursor === null ? 'true' : 'false' } : {}),
     })
   }
 
