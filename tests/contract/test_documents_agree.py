@@ -203,7 +203,7 @@ async def engines(mongodb: str, tmp_path: Path) -> AsyncIterator[tuple[Engine, E
 
 
 @pytest.mark.servers
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(st.tuples(operations, wheres, sorts), min_size=1, max_size=12))
 async def test_the_same_operations_have_the_same_outcome_on_both_engines(
     engines: tuple[Engine, Engine], script: list[tuple[Operation, Where, Sequence[str]]]

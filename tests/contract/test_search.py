@@ -368,14 +368,14 @@ async def test_hostile_words_are_only_words(index: Search, words: str) -> None:
     assert (await index.search(Query(words))).total in (0, 1)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.text(max_size=60), tag=st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 async def test_no_text_makes_a_search_fail(index: Search, words: str, tag: str) -> None:
     results = await index.search(Query(words, filters={"tag": [tag]}, provisional=EVERYBODY))
     assert results.total == 0
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(legends=st.lists(st.text("aäßœ-_./:1 \"'*<=▲", min_size=1, max_size=40), min_size=10, max_size=20))
 async def test_a_legend_is_found_by_each_of_its_words(index: Search, legends: list[str]) -> None:
     await index.put([entry(f"f{number}", legend=legend) for number, legend in enumerate(legends)])

@@ -50,7 +50,6 @@ def drive(open: Callable[[AsyncExitStack, asyncio.Runner], World], examples: int
                 settings=settings(
                     max_examples=EXAMPLES or examples,
                     stateful_step_count=30,
-                    deadline=None,
                     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
                 ),

@@ -88,7 +88,7 @@ def test_figures_of_one_annotator_do_not_count_and_the_interval_holds_the_value(
     assert agreement([]).f1.value is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.lists(st.frozensets(st.sampled_from("abcdef"), min_size=1, max_size=4), min_size=2, max_size=4),

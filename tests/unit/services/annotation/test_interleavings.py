@@ -216,4 +216,4 @@ def says(assignment: Assignment) -> dict[str, tuple[str, str | None, tuple[str, 
 
 
 TestFigure = Figure.TestCase
-TestFigure.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestFigure.settings = settings(max_examples=120, stateful_step_count=40)

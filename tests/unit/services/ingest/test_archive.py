@@ -255,7 +255,7 @@ def zipped() -> bytes:
     return content.getvalue()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, len(zipped()) - 1), st.integers(0, 255)), min_size=1, max_size=6))
 def test_a_damaged_zip_ends_in_rows_and_files_or_clear_words(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
     content = bytearray(zipped())

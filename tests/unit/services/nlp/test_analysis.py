@@ -44,14 +44,12 @@ def assert_exact(text: str, analysis: Analysis) -> None:
     assert all(scope.cue in text for scope in analysis.scopes)
 
 
-# Without a deadline: the first text loads the language model.
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(TEXTS)
 def test_offsets_are_exact_on_any_text(text: str) -> None:
     assert_exact(text, analyse(text))
 
 
-@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=6))
 def test_texts_are_analysed_together_as_each_alone(texts: list[str]) -> None:
     together = [Text(text, language="en") for text in texts]

@@ -31,7 +31,7 @@ def by_nltk(text: str) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-@settings(deadline=None, max_examples=1_000)
+@settings(max_examples=1_000)
 @given(TEXTS)
 def test_any_text_is_cut_as_nltk_cuts_it(text: str) -> None:
     assert [text[start:end] for start, end in sentences(text)] == by_nltk(text)

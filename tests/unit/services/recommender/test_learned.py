@@ -147,7 +147,7 @@ def test_without_its_last_figure_a_name_is_blank() -> None:
     assert (made.name, made.said, made.figures, dict(made.evidence)) == ("", "", 0, {})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_order_and_repetition_do_not_matter(data: st.DataObject) -> None:
     number = st.integers(0, 5)

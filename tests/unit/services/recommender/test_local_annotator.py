@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recommender.annotator import Annotation
@@ -222,7 +222,6 @@ WORDS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=20).map(" ".join), st.integers(0, 100), st.integers(1, 30))
 def test_offsets_are_exact_on_any_text(annotator: LocalAnnotator, text: str, start: int, length: int) -> None:
     start = min(start, len(text))
@@ -234,7 +233,6 @@ def test_offsets_are_exact_on_any_text(annotator: LocalAnnotator, text: str, sta
     assert found == sorted(found, key=lambda one: one.start)
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=20).map(" ".join))
 def test_of_one_ontology_no_two_mentions_overlap(annotator: LocalAnnotator, text: str) -> None:
     reached: dict[str, int] = {}

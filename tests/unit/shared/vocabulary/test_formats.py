@@ -262,7 +262,7 @@ def test_a_release_without_its_descriptions_is_refused(tmp_path: Path) -> None:
         said(folder)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from([".obo", ".json", ".csv", ".tsv", ".txt"]),
     seed=st.sampled_from([OBO, NCIT, "id\tname\nA:1\tscan\n", '{"resourceType":"ValueSet","compose":{"include":[]}}']),

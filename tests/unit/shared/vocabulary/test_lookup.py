@@ -80,7 +80,7 @@ def test_of_names_as_long_general_concepts_and_those_on_an_axis_come_first() -> 
 WORDS = ["lob", "lobe", "lung", "lungs", "long", "otorhinolaryngology", "otorhinolaryngologist", "été", "a", "x-ray"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     names=st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), min_size=1, max_size=8),
     typed=st.lists(st.sampled_from(WORDS).map(lambda word: word[: max(1, len(word) - 1)]), min_size=1, max_size=3),

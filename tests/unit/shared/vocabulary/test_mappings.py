@@ -250,7 +250,7 @@ PAIRS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PAIRS, st.data())
 def test_the_order_and_direction_of_rows_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, given: list[Pair], data: st.DataObject

@@ -19,7 +19,7 @@ LOADED: Vocabularies = vocabularies(X=[(f"X:{number}", name, "LABEL") for number
 KEYS = {key(name): number for number, name in enumerate(NAMES)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS.filter(bool))
 def test_texts_are_cut_as_each_alone(texts: list[str]) -> None:
     found = cut(texts)
@@ -42,7 +42,7 @@ def one_by_one(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_every_name_is_found_at_exact_offsets(texts: list[str]) -> None:
     for text, hits in zip(texts, LOADED.hits(texts), strict=True):
