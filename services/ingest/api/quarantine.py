@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.allowed import allowed
+from services.ingest.api.views import JPEG, Number
 from services.ingest.inspection import MOST_RECTANGLES, Inspection
 from services.ingest.model import Figure, QuarantineState, Rectangle, Refusal
 from services.ingest.pyramid_model import Look
 from services.ingest.quarantine import Reason
 from services.ingest.views import LARGEST_ANSWER, Views
-from services.ingest.views_api import JPEG, Number
 from shared.access import DEFAULT_PROJECT
 from shared.events.image import Article, Rendition
 from shared.grants import Grant, Signer
