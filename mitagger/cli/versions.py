@@ -62,7 +62,7 @@ def brought(version: V, contents: str, *, use: str, in_use: str, json: bool) -> 
         raise typer.Exit(SOME_FAILED)
 
 
-def shown(versions: Sequence[V], counts: Sequence[str], *, json: bool) -> None:
+def shown(versions: Sequence[m.VocabularyVersion | m.MappingVersion], counts: Sequence[str], *, json: bool) -> None:
     """Lists them, with these of their fields that count something."""
     if json:
         as_json(versions)
