@@ -67,11 +67,12 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(NODE)
 web-check: web  ## types, accessibility rules and logic of the workbench
 	cd $(WEB) && $(NPM) run --silent check && $(NPM) test --silent
 
-generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics
+generated: .venv/dev  ## write what is generated: event catalogue, OpenAPI, tables of settings and metrics, a client
 	$(BIN)/python -m tools.catalogue
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.settings
 	$(BIN)/python -m tools.metrics
+	$(BIN)/python -m tools.client
 
 gallery: .venv/dev  ## write docs/images.md, a rendition of every format
 	$(BIN)/python -m tools.gallery

@@ -61,8 +61,9 @@ def colour() -> Pixels:
 @functools.cache
 def grey() -> Pixels:
     """The same in grey, (192, 256), 8 bits, from 0 to 255."""
-    levels = colour().astype(float) @ (0.299, 0.587, 0.114)
-    return np.round((levels - levels.min()) / (levels.max() - levels.min()) * 255).astype(np.uint8)
+    levels: Pixels = colour().astype(float) @ (0.299, 0.587, 0.114)
+    scaled: Pixels = np.round((levels - levels.min()) / (levels.max() - levels.min()) * 255)
+    return scaled.astype(np.uint8)
 
 
 def samples() -> tuple[Sample, ...]:
@@ -90,7 +91,8 @@ def _saved(pixels: Callable[[], Pixels], suffix: str, **options: Any) -> Callabl
 
 def deep(bits: int = 12, offset: int = 500) -> Pixels:
     """The grey picture as a camera of so many bits gives it, in 16 bits, with an offset."""
-    return (grey().astype(np.uint32) * (2**bits - 1 - offset) // 255 + offset).astype(np.uint16)
+    levels: Pixels = grey().astype(np.uint32) * (2**bits - 1 - offset) // 255 + offset
+    return levels.astype(np.uint16)
 
 
 def _fade() -> Pixels:
@@ -172,7 +174,8 @@ def _tiff(pixels: Callable[[], Pixels], **options: Any) -> Callable[[], bytes]:
 
 
 def _tiff_depths() -> tuple[Sample, ...]:
-    unit = lambda: grey() / 255  # noqa: E731
+    def unit() -> Pixels:
+        return grey() / 255
 
     def holes() -> Pixels:
         values = (unit() * 37.5).astype(np.float32) - 1000
@@ -400,7 +403,7 @@ def _dicom() -> tuple[Sample, ...]:
     def codestream(pixels: Pixels) -> bytes:
         return bytes(imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="j2k"))
 
-    compressed: dict[str, tuple[Callable[[], Pixels], UID, Callable[[Pixels], bytes], dict[str, Any]]] = {
+    compressed: dict[str, tuple[Callable[[], Pixels], UID, Callable[[Pixels], bytes | bytearray], dict[str, Any]]] = {
         "RGB, JPEG baseline": (colour, JPEGBaseline8Bit, lambda p: jpeg(p, level=92), ybr),
         "JPEG extended 12 bits": (deep, JPEGExtended12Bit, lambda p: jpeg(p, level=95, bitspersample=12), twelve),
         "JPEG lossless 16 bits": (deep, JPEGLossless, lambda p: jpeg(p, lossless=True, predictor=4), {}),

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
+from operator import ne
 from pathlib import Path
 from typing import Final
 
@@ -108,7 +110,7 @@ def _take(browser: Browser, url: str, passwords: dict[str, str], scheme: str) ->
             page.keyboard.press("Escape")
             tagged = page.url
             page.keyboard.press("Control+Enter")
-            page.wait_for_url(lambda now, before=tagged: now != before)
+            page.wait_for_url(partial(ne, tagged))
         if name == "grace":
             page.goto(f"{url}/review")
             page.get_by_role("button", name="Review the next figure").click()

@@ -15,7 +15,7 @@ import typer
 from mitagger.cli.asking import asked, listed
 from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.output import as_json, remarks, table
-from mitagger.cli.versions import LOOK_SECONDS, brought, compiled, meant, read, used
+from mitagger.cli.versions import LOOK_SECONDS, ThatVersion, Version, brought, compiled, meant, read, shown, used
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.errors import NotFound
@@ -26,7 +26,6 @@ PACKAGE: Final = "biomappings"
 app = typer.Typer(no_args_is_help=True, help="Mappings between vocabularies.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As mondo-snomed.")]
-Version = Annotated[str, typer.Option("--version", help="Which version; default: the newest that is imported.")]
 
 
 @app.command("import")
@@ -95,19 +94,7 @@ def list_(
     Example: mitagger mapping list
     """
     found = asked(Target(server, key, data), lambda client: listed(client.mapping_versions(name)))
-    if json:
-        as_json(found)
-    else:
-        table(
-            ("name", "version", "state", "in use", "mappings", "left out", "skipped", "problem"),
-            (
-                (
-                    *(one.name, one.version, one.state, "yes" if one.active else ""),
-                    *(one.mappings, one.left_out, one.skipped, one.problem),
-                )
-                for one in found
-            ),
-        )
+    shown(found, ("mappings", "left_out", "skipped"), json=json)
 
 
 @app.command()
@@ -170,7 +157,7 @@ def rollback(server: Server = "", key: Key = "", data: Data = None, json: Json =
 @app.command()
 def delete(
     name: NameArgument,
-    version: Annotated[str, typer.Option("--version", help="Which version.")],
+    version: ThatVersion,
     server: Server = "",
     key: Key = "",
     data: Data = None,

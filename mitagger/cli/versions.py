@@ -1,17 +1,17 @@
 """What the commands on vocabularies, mappings and learned names have in common: waiting for what a server loads,
-imports and compiles."""
+imports and compiles, and saying what came of it."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 import typer
 
 from mitagger.cli.connection import Target, connected
 from mitagger.cli.outcome import SOME_FAILED
-from mitagger.cli.output import as_json, remarks, said
+from mitagger.cli.output import as_json, remarks, said, table
 from mitagger.cli.waiting import ended
 from mitagger.client import AsyncClient, Busy, Failed
 from mitagger.client import models as m
@@ -20,6 +20,11 @@ from shared.errors import NotFound
 LOADING_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 0.5
 SHOWN: Final = 20
+
+Version: TypeAlias = Annotated[
+    str, typer.Option("--version", help="Which version; default: the newest that is imported.")
+]
+ThatVersion: TypeAlias = Annotated[str, typer.Option("--version", help="Which version.")]
 
 V = TypeVar("V", m.VocabularyVersion, m.MappingVersion)
 S = TypeVar("S", m.VocabularySet, m.MappingSet)
@@ -55,6 +60,19 @@ def brought(version: V, contents: str, *, use: str, in_use: str, json: bool) -> 
         typer.echo(f"{version.name} {version.version}: {contents}. {following}")
     if version.skipped:
         raise typer.Exit(SOME_FAILED)
+
+
+def shown(versions: Sequence[m.VocabularyVersion | m.MappingVersion], counts: Sequence[str], *, json: bool) -> None:
+    """Lists them, with these of their fields that count something."""
+    if json:
+        as_json(versions)
+    else:
+        columns = ("name", "version", "state", "in use", *(field.replace("_", " ") for field in counts), "problem")
+        rows = []
+        for one in versions:
+            state = (one.name, one.version, one.state, "yes" if one.active else "")
+            rows.append((*state, *(getattr(one, field) for field in counts), one.problem))
+        table(columns, rows)
 
 
 def used(one: S, *, nothing: str, json: bool) -> None:

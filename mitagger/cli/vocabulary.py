@@ -15,7 +15,7 @@ from mitagger.cli.connection import Data, Json, Key, Server, Target
 from mitagger.cli.outcome import REFUSED, failed
 from mitagger.cli.output import as_json, remarks, table
 from mitagger.cli.remap import remap
-from mitagger.cli.versions import brought, compiled, loaded, meant, read, used
+from mitagger.cli.versions import ThatVersion, Version, brought, compiled, loaded, meant, read, shown, used
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
 from shared.errors import Invalid, NotFound
@@ -35,7 +35,6 @@ app.command()(remap)
 TableFile = Annotated[Path, typer.Argument(metavar="FILE", help="An axis table as JSON.")]
 AxisOption = Annotated[str, typer.Option("--axis", help=f"One of {', '.join(AXES)}.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As SNOMEDCT.")]
-Version = Annotated[str, typer.Option("--version", help="Which version; default: the newest that is imported.")]
 
 
 @app.command("list")
@@ -136,19 +135,7 @@ def versions(
     Example: mitagger vocabulary versions SNOMEDCT
     """
     found = asked(Target(server, key, data), lambda client: listed(client.vocabulary_versions(name)))
-    if json:
-        as_json(found)
-    else:
-        table(
-            ("name", "version", "state", "in use", "concepts", "names", "skipped", "problem"),
-            (
-                (
-                    *(one.name, one.version, one.state, "yes" if one.active else ""),
-                    *(one.concepts, one.names, one.skipped, one.problem),
-                )
-                for one in found
-            ),
-        )
+    shown(found, ("concepts", "names", "skipped"), json=json)
 
 
 @app.command()
@@ -239,7 +226,7 @@ def diff(
 @app.command()
 def delete(
     name: NameArgument,
-    version: Annotated[str, typer.Option("--version", help="Which version.")],
+    version: ThatVersion,
     server: Server = "",
     key: Key = "",
     data: Data = None,

@@ -1,7 +1,7 @@
-"""The client that blocks."""
+"""The client that blocks. Written by `make generated` from asynchronous.py: change that one."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -340,7 +340,7 @@ class Client:
 
     def learned_scores(self) -> list[m.Scores]:
         """What reviews taught of scores, by project."""
-        return (self.send(calls.learned_scores())).items
+        return self.send(calls.learned_scores()).items
 
     def switch_scores(self, project: str, *, on: bool) -> m.Scores:
         """Leaves the scores of a project as the model gives them, or lets reviews teach of them again."""
@@ -395,7 +395,7 @@ class Client:
         self, file: Path, name: str, *, version: str = "", least_confidence: float = 0.0, activate: bool = False
     ) -> m.MappingVersion:
         """Sends a file of mappings, which the server then reads (follow it with `mapping_version`)."""
-        upload = (self.upload(file)).upload
+        upload = self.upload(file).upload
         return self.send(
             calls.import_mappings(
                 name, upload, file.name, version=version, least_confidence=least_confidence, activate=activate
@@ -469,7 +469,7 @@ class Client:
 
     def lineage(self, curies: Sequence[str]) -> list[m.Lineage]:
         """Which of these concepts are kinds or parts of others."""
-        return (self.send(calls.lineage(curies))).items
+        return self.send(calls.lineage(curies)).items
 
     # --- assignments
 
@@ -542,7 +542,7 @@ class Client:
 
     def projects(self) -> list[m.Project]:
         """Those in which you have a role."""
-        return (self.send(calls.projects())).items
+        return self.send(calls.projects()).items
 
     def create_project(self, name: str, *, id: str = "") -> m.Project:
         """Its id is made of the name where none is given."""
@@ -557,7 +557,7 @@ class Client:
         return self.send(calls.change_project(id, {key: one for key, one in changes.items() if one is not None}))
 
     def members(self, project: str) -> list[m.Member]:
-        return (self.send(calls.members(project))).items
+        return self.send(calls.members(project)).items
 
     def set_member(
         self, project: str, person: str, roles: Sequence[m.Role], *, reviewer: str | None = None
@@ -751,7 +751,7 @@ class Client:
         return size
 
     def search(self, words: str = "", **filters: Any) -> m.Found:
-        """`filters`: axis, tag, doi, collection, status, order, before, facets, offset, limit."""
+        """`filters`: axis, tag, doi, collection, figure, status, order, before, facets, offset, limit."""
         return self.send(calls.search(words, **filters))
 
     # --- the system
@@ -794,6 +794,6 @@ class Client:
         self.send(calls.replay(id))
 
 
-def _chunks(file: IO[bytes]) -> Iterable[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         yield chunk

@@ -133,7 +133,7 @@ def tag_id(assignment: str, key: str) -> str:
 
 def decide(
     assignment: Assignment,
-    command: Accept | Reject | Add | Withdraw,
+    command: DecisionCommand,
     recommended: Recommendation | None,
     at: datetime,
     recommended_in: RecommendationSet | None = None,

@@ -39,7 +39,7 @@ class Workbench:
         self,
         caller: Caller,
         id: str,
-        command: tagging.Accept | tagging.Reject | tagging.Add | tagging.Withdraw,
+        command: tagging.DecisionCommand,
         *,
         version: int | None = None,
     ) -> Sheet:
@@ -50,7 +50,7 @@ class Workbench:
         self,
         caller: Caller,
         id: str,
-        command: tagging.Accept | tagging.Reject | tagging.Add | tagging.Withdraw,
+        command: tagging.DecisionCommand,
         *,
         version: int | None = None,
     ) -> Sheet:
@@ -61,7 +61,7 @@ class Workbench:
     async def _decide(
         self,
         assignment: Assignment,
-        command: tagging.Accept | tagging.Reject | tagging.Add | tagging.Withdraw,
+        command: tagging.DecisionCommand,
         by: str | None,
         version: int | None,
     ) -> Sheet:

@@ -6,8 +6,8 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.export import mapping_api
-from services.export.api import router
+from services.export.api import mappings
+from services.export.api.exports import router
 from services.export.consumers import Projection
 from services.export.indexing import Indexing
 from services.export.jobs import Exports
@@ -52,6 +52,6 @@ def build(engine: Engine) -> ExportService:
     rebuilds = Rebuilds(figures, engine.documents.collection(Rebuild), engine.search, indexing)
     projection = Projection(figures, indexing, exports)
     routes = router(exports, use, rebuilds, engine.search, engine.signer)
-    add_routes(routes, mapping_api.router(use), traces.router(exports.traces), kept.router(engine.documents, MODELS))
+    add_routes(routes, mappings.router(use), traces.router(exports.traces), kept.router(engine.documents, MODELS))
     app = door(NAME, routes, signer=engine.signer)
     return ExportService(app, [projection.subscription(), use.subscription()], exports, rebuilds, engine.search)

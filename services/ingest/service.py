@@ -7,8 +7,8 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.ingest import erasing_api, quarantine_api, views_api
-from services.ingest.api import router
+from services.ingest.api import erasing, quarantine, views
+from services.ingest.api.figures import router
 from services.ingest.erasing import Erasing
 from services.ingest.figures import Figures
 from services.ingest.imports import Imports
@@ -45,10 +45,10 @@ class Ingest:
         doors = router(figures, self._imports, engine)
         add_routes(
             doors,
-            views_api.router(self._views, engine),
-            erasing_api.router(self._erasing),
+            views.router(self._views, engine),
+            erasing.router(self._erasing),
             kept.router(engine.documents, MODELS),
-            quarantine_api.router(self._inspection, self._views, engine.signer),
+            quarantine.router(self._inspection, self._views, engine.signer),
         )
         self.app: ASGIApp | None = door(
             "ingest",

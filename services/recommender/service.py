@@ -7,17 +7,9 @@ from typing import cast
 import structlog
 from starlette.types import ASGIApp
 
-from services.recommender import (
-    axes_api,
-    bioportal_api,
-    consents_api,
-    learned_api,
-    mappings_api,
-    scores_api,
-    vocabularies_api,
-)
 from services.recommender.answering import outcomes
-from services.recommender.api import router
+from services.recommender.api import axes, bioportal, consents, learned, mappings, scores, vocabularies
+from services.recommender.api.concepts import router
 from services.recommender.by_project import ByProject, Settled
 from services.recommender.choosing import Choice
 from services.recommender.consents import Allowed, Consents
@@ -95,13 +87,13 @@ class Recommender:
         routes = router(self._loaded)
         add_routes(
             routes,
-            vocabularies_api.router(self._site),
-            mappings_api.router(self._mappings, engine.bus),
-            learned_api.router(self._learning, self._loaded, self._look_again),
-            consents_api.router(self._consents, choice.server, self._look_again),
-            scores_api.router(self._learning, self._look_again),
-            axes_api.router(self._site, self._loaded),
-            bioportal_api.router(self._loaded),
+            vocabularies.router(self._site),
+            mappings.router(self._mappings, engine.bus),
+            learned.router(self._learning, self._loaded, self._look_again),
+            consents.router(self._consents, choice.server, self._look_again),
+            scores.router(self._learning, self._look_again),
+            axes.router(self._site, self._loaded),
+            bioportal.router(self._loaded),
             traces.router(self._learning.traces),
             kept.router(engine.documents, MODELS),
         )

@@ -27,7 +27,7 @@ from shared.events.image import Article, ImageDeleted, ImageUploaded, Picture, R
 from shared.events.recommendation import Recommendation, RecommendationsReady, Span
 from shared.events.review import ReviewDone
 from shared.events.tag import TagAccepted, TagWithdrawn
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RETINA = "UBERON:0000966|present"
@@ -142,14 +142,10 @@ class World:
 async def running(folder: Path) -> AsyncIterator[World]:
     async with embedded(folder, MODELS) as engine:
         service = build(engine)
-        for subscription in service.subscriptions:
-            engine.bus.subscribe(subscription)
-        await service.start()
-        await engine.bus.start()
         transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://annotation") as client:
+        client = httpx.AsyncClient(transport=transport, base_url="http://annotation")
+        async with at_work(engine, service), client:
             yield World(engine, service, client)
-        await service.stop()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from shared.readiness import Readiness
 from shared.settings import Settings
 from shared.vocabulary.artefact import Vocabularies
 from tests.support.builders import analysis, image_deleted, image_uploaded, legend_tokenized
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 from tests.support.faults import Fault, Faulty, faulty
 from tests.support.people import until
 from tests.support.portal import portal_beside
@@ -244,15 +244,8 @@ async def both(
     async with embedded(folder, MODELS) as engine:
         await Consents(engine.documents).say("default", legends=legends, reports=reports, by="root", at=now())
         taught = recommender.build(engine, library=Given(OURS), choice=chosen(settings, engine))
-        services = [nlp.build(engine), taught]
-        for service in services:
-            for subscription in service.subscriptions:
-                engine.bus.subscribe(subscription)
-            await service.start()
-        await engine.bus.start()
-        yield engine, taught
-        for service in services:
-            await service.stop()
+        async with at_work(engine, nlp.build(engine), taught):
+            yield engine, taught
 
 
 async def ready(engine: Engine) -> list[RecommendationsReady]:

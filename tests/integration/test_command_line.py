@@ -4,12 +4,10 @@ import asyncio
 import csv
 import json
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from typer.testing import CliRunner
 
 from mitagger.cli.app import app
@@ -20,15 +18,6 @@ from tests.support.people import until
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """One for all tests, because a start takes seconds; none of them minds what the others left."""
-    running = Server(tmp_path_factory.mktemp("server"))
-    await running.start()
-    yield running
-    await running.stop()
 
 
 async def mitagger(server: Server, *arguments: str) -> Any:

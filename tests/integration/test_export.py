@@ -36,7 +36,7 @@ from tests.support.builders import (
     tag,
     tag_accepted,
 )
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 
 GLIOMA = tag(key="MONDO:1|present", axis="disease", curie="MONDO:1", label="glioma")
 
@@ -85,16 +85,10 @@ class Running:
 async def running(folder: Path) -> AsyncIterator[Running]:
     async with embedded(folder, MODELS) as engine:
         service = build(engine)
-        await service.start()
-        for subscription in service.subscriptions:
-            engine.bus.subscribe(subscription)
-        await engine.bus.start()
         hop = Hop("export", app=service.app)
-        try:
+        async with at_work(engine, service):
             yield Running(engine, service, hop)
-        finally:
-            await service.stop()
-            await hop.close()
+        await hop.close()
 
 
 @pytest.fixture

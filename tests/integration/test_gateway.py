@@ -3,13 +3,12 @@
 import asyncio
 import json
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -123,15 +122,6 @@ def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any
 
 
 on_the_servers_loop = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """One for all tests below, because a start takes seconds; none of them minds what the others left."""
-    running = Server(tmp_path_factory.mktemp("server"))
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @on_the_servers_loop

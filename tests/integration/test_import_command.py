@@ -5,12 +5,10 @@ import csv
 import json
 import os
 import unicodedata
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
@@ -23,15 +21,6 @@ from tests.support.images import bomb, png
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """One for all tests, because a start takes seconds; none of them minds what the others left."""
-    running = Server(tmp_path_factory.mktemp("server"))
-    await running.start()
-    yield running
-    await running.stop()
 
 
 async def imported(server: Server, *arguments: object) -> Any:

@@ -31,7 +31,7 @@ from shared.engine import Engine
 from shared.errors import Erased, NotFound, Unavailable
 from shared.events.envelope import Event
 from shared.events.image import ImageDeleted, ImageUploaded
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 from tests.support.images import bomb, png
 from tools import pictures
 
@@ -118,14 +118,10 @@ async def running(folder: Path) -> AsyncIterator[World]:
 @asynccontextmanager
 async def serving(engine: Engine) -> AsyncIterator[World]:
     service = build(engine, workers=1)
-    for subscription in service.subscriptions:
-        engine.bus.subscribe(subscription)
-    await service.start()
-    await engine.bus.start()
     transport = httpx.ASGITransport(app=service.app)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+    client = httpx.AsyncClient(transport=transport, base_url="http://ingest")
+    async with at_work(engine, service), client:
         yield World(engine, service, client)
-    await service.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

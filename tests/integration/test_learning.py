@@ -20,7 +20,7 @@ from shared.events.recommendation import RecommendationsReady, Span
 from shared.events.review import Decision, ReviewDone
 from shared.http import Hop
 from tests.support.builders import image_deleted, image_uploaded, review_done, tag
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 from tests.support.people import until
 from tests.support.vocabularies import Given, vocabularies
 
@@ -66,17 +66,8 @@ async def running(folder: Path) -> AsyncIterator[tuple[Engine, recommender.Recom
     made = vocabularies(UBERON=[RETINA, HIPPOCAMPUS])
     async with embedded(folder, MODELS) as engine:
         taught = recommender.build(engine, library=Given(lambda: made), learn_seconds=0)
-        services = [nlp.build(engine), taught]
-        for service in services:
-            for subscription in service.subscriptions:
-                engine.bus.subscribe(subscription)
-            await service.start()
-        await engine.bus.start()
-        try:
+        async with at_work(engine, nlp.build(engine), taught):
             yield engine, taught
-        finally:
-            for service in services:
-                await service.stop()
 
 
 async def newest(engine: Engine, figure: str) -> RecommendationsReady:

@@ -1,12 +1,11 @@
 """Mappings between vocabularies: sent, read, used by exports, taken back, over real embedded engines."""
 
-import asyncio
 import csv
 import io
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,11 @@ from shared.clock import new_id, now
 from shared.engine import Engine, opened
 from shared.events.envelope import Event
 from shared.events.mapping import MappingsActivated
-from shared.http import Hop
 from shared.service import Service
 from shared.settings import Settings
 from tests.support.builders import image_uploaded, review_done, tag
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
+from tests.support.site import Site, until
 
 MODELS = (*EXPORT_MODELS, *RECOMMENDER_MODELS)
 CACHE = Path(tempfile.gettempdir(), f"mitagger-test-mappings-{os.getpid()}")  # what is the same compiles once
@@ -56,37 +55,14 @@ def mondo(number: int, label: str, **more: Any) -> Any:
     return tag(key=f"{curie}|present", axis="disease", curie=curie, iri=iri, label=label, ontology="MONDO", **more)
 
 
-class World:
-    """Recommender and export, asked as the gateway asks."""
-
-    def __init__(self, engine: Engine, services: dict[str, Service]) -> None:
-        self.engine = engine
-        self._hops = {name: Hop(name, app=one.app) for name, one in services.items()}
-
-    async def ask(self, method: str, path: str, service: str = "recommender", **more: Any) -> httpx.Response:
-        caller = Caller("ada", {"default": frozenset({"administrator"})})
-        token = self.engine.signer.token(caller, service)
-        return await self._hops[service].request(method, f"/api/v1{path}", token=token, **more)
+class World(Site):
+    """Recommender and export."""
 
     async def bring(self, content: str, **more: Any) -> dict[str, Any]:
-        """The version when it is read."""
-        upload = (await self.engine.blobs.put_bytes(content.encode())).sha256
-        body = {"name": "mondo-snomed", "upload": upload, "file": "x.sssom.tsv", **more}
-        return await self._ended("/mappings/versions", body)
+        return await self.sent(content, "/mappings/versions", **{"name": "mondo-snomed", "file": "x.sssom.tsv", **more})
 
     async def change(self, **body: Any) -> dict[str, Any]:
-        return await self._ended("/mappings/sets", body)
-
-    async def _ended(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.ask("POST", path, json=body)
-        assert answer.status_code == 202, answer.text
-        where = answer.headers["Location"].removeprefix("/api/v1")
-
-        async def state() -> dict[str, Any] | None:
-            found: dict[str, Any] = (await self.ask("GET", where)).json()
-            return found if found["state"] in ("ready", "failed") else None
-
-        return dict(await until(state))
+        return await self.begun("/mappings/sets", body)
 
     async def leads(self, set: str) -> dict[str, int]:
         """Where mappings lead, when export knows of this set."""
@@ -120,13 +96,6 @@ class World:
         await self.engine.bus.settled(timeout=20)  # type: ignore[attr-defined]
 
 
-async def until(look: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(40):
-        while (found := await look()) is None:
-            await asyncio.sleep(0.02)
-    return found
-
-
 @asynccontextmanager
 async def working(folder: Path) -> AsyncIterator[World]:
     async with embedded(folder / "data", MODELS) as engine, serving(engine, folder) as world:
@@ -144,16 +113,8 @@ async def serving(engine: Engine, folder: Path) -> AsyncIterator[World]:
         "recommender": recommender.build(engine, library=library),
         "export": export.build(engine),
     }
-    for one in services.values():
-        for subscription in one.subscriptions:
-            engine.bus.subscribe(subscription)
-        await one.start()
-    await engine.bus.start()
-    try:
+    async with at_work(engine, *services.values()):
         yield World(engine, services)
-    finally:
-        for one in services.values():
-            await one.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -285,7 +246,7 @@ async def test_what_an_imported_vocabulary_says_of_others_becomes_mappings(tmp_p
             return (await world.ask("GET", f"/vocabularies/versions/{id}")).json()["state"] == "ready" or None
 
         await until(there)
-        taken = await world._ended("/mappings/versions", {"name": "x-xrefs", "vocabulary": id, "activate": True})
+        taken = await world.begun("/mappings/versions", {"name": "x-xrefs", "vocabulary": id, "activate": True})
         assert (taken["version"], taken["format"], taken["mappings"], taken["vocabulary"]) == ("5", "vocabulary", 3, id)
 
         async def used() -> str | None:

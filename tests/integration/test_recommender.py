@@ -22,7 +22,7 @@ from shared.events.recommendation import RecommendationsReady
 from shared.http import Hop
 from shared.vocabulary.artefact import Vocabularies
 from tests.support.builders import image_deleted, image_uploaded, legend_tokenized
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 from tests.support.vocabularies import Given, vocabularies
 
 RETINA = ("UBERON:0000966", "retina", "LABEL", "anatomy")
@@ -31,18 +31,11 @@ HIPPOCAMPUS = ("UBERON:0001954", "hippocampus", "LABEL", "anatomy")
 
 @asynccontextmanager
 async def running(folder: Path, load: Callable[[], Vocabularies]) -> AsyncIterator[Engine]:
-    async with embedded(folder, MODELS) as engine:
-        services = [nlp.build(engine), recommender.build(engine, library=Given(load))]
-        for service in services:
-            for subscription in service.subscriptions:
-                engine.bus.subscribe(subscription)
-            await service.start()
-        await engine.bus.start()
-        try:
-            yield engine
-        finally:
-            for service in services:
-                await service.stop()
+    async with (
+        embedded(folder, MODELS) as engine,
+        at_work(engine, nlp.build(engine), recommender.build(engine, library=Given(load))),
+    ):
+        yield engine
 
 
 @pytest.fixture

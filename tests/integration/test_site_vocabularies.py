@@ -1,16 +1,14 @@
 """A site's own vocabularies: sent, read, put into use, taken back, over real embedded engines."""
 
-import asyncio
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from services.nlp import service as nlp
@@ -18,16 +16,15 @@ from services.recommender import service as recommender
 from services.recommender.loading import Library
 from services.recommender.model import MODELS, Generation, VocabularySet, VocabularyVersion
 from shared import leases
-from shared.access import Caller, Role
 from shared.clock import new_id, now
 from shared.engine import Engine, opened
 from shared.errors import NotFound
 from shared.events.recommendation import RecommendationsReady
-from shared.http import Hop
 from shared.settings import Settings
 from tests.support.builders import image_uploaded
-from tests.support.embedded import embedded
+from tests.support.embedded import at_work, embedded
 from tests.support.releases import rf2_release
+from tests.support.site import Site, until
 
 DEFAULT = "id\tname\tscope\nUBERON:1\thippocampus\tLABEL\nUBERON:2\tfemur\tLABEL\n"
 SITE = "id\tname\tsynonyms\nX:1\tspleen\tlien\nX:2\tkidney\t\nX:3\tliver\t\n"
@@ -37,38 +34,18 @@ NEWER = "id\tname\tsynonyms\nX:1\tSpleen\tlien\nX:2\tkidney\t\nX:4\tfemur head\t
 CACHE = Path(tempfile.gettempdir(), f"mitagger-test-vocabularies-{os.getpid()}")  # what is the same compiles once
 
 
-class World:
-    """A recommender with nlp, asked as the gateway asks."""
+class World(Site):
+    """A recommender with nlp."""
 
     def __init__(self, engine: Engine, service: recommender.Recommender) -> None:
-        self.engine = engine
+        super().__init__(engine, {"recommender": service})
         self.service = service
-        self._hop = Hop("recommender", app=service.app)
-
-    async def ask(self, method: str, path: str, role: Role = "administrator", **more: Any) -> httpx.Response:
-        token = self.engine.signer.token(Caller("ada", {"default": frozenset({role})}), "recommender")
-        return await self._hop.request(method, f"/api/v1{path}", token=token, **more)
 
     async def bring(self, content: str | bytes, name: str = "X", file: str = "x.tsv", **more: Any) -> dict[str, Any]:
-        """The version when it is read."""
-        data = content.encode() if isinstance(content, str) else content
-        upload = (await self.engine.blobs.put_bytes(data)).sha256
-        body = {"name": name, "upload": upload, "file": file, **more}
-        answer = await self.ask("POST", "/vocabularies/versions", json=body)
-        assert answer.status_code == 202, answer.text
-        return await self.ended(answer.headers["Location"])
-
-    async def ended(self, location: str) -> dict[str, Any]:
-        async def state() -> dict[str, Any] | None:
-            found: dict[str, Any] = (await self.ask("GET", location.removeprefix("/api/v1"))).json()
-            return found if found["state"] in ("ready", "failed") else None
-
-        return await until(state)
+        return await self.sent(content, "/vocabularies/versions", name=name, file=file, **more)
 
     async def change(self, **body: Any) -> dict[str, Any]:
-        answer = await self.ask("POST", "/vocabularies/sets", json=body)
-        assert answer.status_code == 202, answer.text
-        return await self.ended(answer.headers["Location"])
+        return await self.begun("/vocabularies/sets", body)
 
     async def finds(self, word: str) -> list[str]:
         answer = await self.ask("GET", f"/concepts?q={word}", role="annotator")
@@ -85,13 +62,6 @@ class World:
         return await until(events)
 
 
-async def until(look: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(40):
-        while (found := await look()) is None:
-            await asyncio.sleep(0.02)
-    return found
-
-
 @asynccontextmanager
 async def working(folder: Path) -> AsyncIterator[World]:
     async with embedded(folder / "data", MODELS) as engine, recommending(engine, folder, CACHE) as world:
@@ -106,23 +76,14 @@ async def recommending(engine: Engine, folder: Path, cache: Path) -> AsyncIterat
     (shelf / "UBERON.tsv").write_text(DEFAULT, encoding="utf-8")
     settings = Settings(data=folder / "unused", cache=cache, vocabularies=shelf)
     service = recommender.build(engine, library=Library(settings))
-    both = [nlp.build(engine), service]
-    for one in both:
-        for subscription in one.subscriptions:
-            engine.bus.subscribe(subscription)
-        await one.start()
-    await engine.bus.start()
     world = World(engine, service)
 
     async def loaded() -> bool | None:
         return (await world.ask("GET", "/vocabularies")).status_code == 200 or None
 
-    await until(loaded)
-    try:
+    async with at_work(engine, nlp.build(engine), service):
+        await until(loaded)
         yield world
-    finally:
-        for one in both:
-            await one.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)

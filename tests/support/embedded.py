@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shared.documents.port import Document
 from shared.engine import Engine, opened
+from shared.service import Service
 from shared.settings import Settings
 
 
@@ -18,3 +19,18 @@ async def embedded(folder: Path, models: Sequence[type[Document]] = ()) -> Async
             yield engine
         finally:
             await engine.bus.stop()
+
+
+@asynccontextmanager
+async def at_work(engine: Engine, *services: Service) -> AsyncIterator[None]:
+    """Services that follow the bus and do what waits, until the end."""
+    for one in services:
+        for subscription in one.subscriptions:
+            engine.bus.subscribe(subscription)
+        await one.start()
+    await engine.bus.start()
+    try:
+        yield
+    finally:
+        for one in services:
+            await one.stop()

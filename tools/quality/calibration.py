@@ -22,12 +22,11 @@ from services.recommender.recalibration import (
 )
 from services.recommender.recommend import recommend
 from services.recommender.scoring import weights
-from shared.access import DEFAULT_PROJECT
 from shared.events.recommendation import Axis, Recommendation
 from shared.events.review import Decision, ReviewDone
 from shared.vocabulary.artefact import Vocabularies
 from tools.quality.corpus import Corpus, Legend
-from tools.quality.curve import AT, ORDERS, PEOPLE
+from tools.quality.curve import AT, ORDERS, PEOPLE, approved
 from tools.quality.fit import Learned
 
 STEPS: Final = (0, 10, 25, 50)
@@ -69,19 +68,9 @@ def recommended(data: Corpus, loaded: Vocabularies, profile: Profile, learned: L
 
 def review(legend: Legend, judged: Judged, person: str) -> ReviewDone:
     """Somebody who knows the gold decides all that is recommended."""
-    return ReviewDone(
-        time=AT,
-        project=DEFAULT_PROJECT,
-        actor="grace",
-        figure=legend.id,
-        revision=1,
-        review=legend.id,
-        article=legend.article,
-        assignment=legend.id,
-        verdict="approved",
-        reviewer="grace",
-        annotator=person,
-        decided_at=AT,
+    return approved(
+        legend,
+        person,
         decisions=[
             Decision(
                 kind="accept" if right else "reject",

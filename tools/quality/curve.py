@@ -60,6 +60,26 @@ class Point:
     suppressed: int
 
 
+def approved(legend: Legend, person: str, *, tags: Sequence[Tag] = (), decisions: Sequence[Decision]) -> ReviewDone:
+    """The review of a legend that somebody decided."""
+    return ReviewDone(
+        time=AT,
+        project=DEFAULT_PROJECT,
+        actor="grace",
+        figure=legend.id,
+        revision=1,
+        review=legend.id,
+        article=legend.article,
+        assignment=legend.id,
+        verdict="approved",
+        reviewer="grace",
+        annotator=person,
+        decided_at=AT,
+        tags=list(tags),
+        decisions=list(decisions),
+    )
+
+
 def review(legend: Legend, found: Sequence[Annotation], person: str, data: Corpus) -> ReviewDone:
     """What somebody who knows the gold decides of a legend."""
     gold = {(curie, spans[0]) for of_one in legend.gold.values() for _, curie, spans in of_one if len(spans) == 1}
@@ -98,22 +118,7 @@ def review(legend: Legend, found: Sequence[Annotation], person: str, data: Corpu
         )
         for curie, said in sorted(wrong)
     ]
-    return ReviewDone(
-        time=AT,
-        project=DEFAULT_PROJECT,
-        actor="grace",
-        figure=legend.id,
-        revision=1,
-        review=legend.id,
-        article=legend.article,
-        assignment=legend.id,
-        verdict="approved",
-        reviewer="grace",
-        annotator=person,
-        decided_at=AT,
-        tags=tags,
-        decisions=decisions,
-    )
+    return approved(legend, person, tags=tags, decisions=decisions)
 
 
 def points(data: Corpus, loaded: Vocabularies, answers: Mapping[str, list[Annotation]], order: int) -> Iterator[Point]:

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from concepts import Concept, Name, words
-from mappings import Pair, axis_by_pairs
-from ontologies import descendants
+from tools.vocabularies.concepts import Concept, Name, words
+from tools.vocabularies.mappings import Pair, axis_by_pairs
+from tools.vocabularies.ontologies import descendants
 
 UBERON_ROOTS = frozenset({"UBERON:0001062"})  # anatomical entity; not the life cycle
 CL_ROOTS = frozenset({"CL:0000000"})  # cell

@@ -4,9 +4,8 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-import files
-import sources
-from axes import (
+from tools.vocabularies import files, sources
+from tools.vocabularies.axes import (
     CL_ROOTS,
     MONDO_ROOTS,
     SO_EXPERIMENTAL,
@@ -24,13 +23,13 @@ from axes import (
     unambiguous,
     without,
 )
-from concepts import Concept
-from drugs import read_drugs
-from headings import read_headings
-from mappings import read_pairs
-from ontologies import descendants, read_cellxgene, read_go, read_obo
-from own import folded_in, read_rows
-from spelling import with_british_names
+from tools.vocabularies.concepts import Concept
+from tools.vocabularies.drugs import read_drugs
+from tools.vocabularies.headings import read_headings
+from tools.vocabularies.mappings import read_pairs
+from tools.vocabularies.ontologies import descendants, read_cellxgene, read_go, read_obo
+from tools.vocabularies.own import folded_in, read_rows
+from tools.vocabularies.spelling import with_british_names
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "vocabulary" / "data"
 CELLXGENE_DATA = "cellxgene_ontology_guide/data"

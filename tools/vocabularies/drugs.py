@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from concepts import Concept, Name
+from tools.vocabularies.concepts import Concept, Name
 
 NAMES_OF_DRUGS = frozenset({"INN", "USAN", "EMA EPAR", "PURPLE BOOK CDER"})
 """Registers that hold nothing but active substances: the international and the US nonproprietary names, what EMA

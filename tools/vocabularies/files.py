@@ -4,7 +4,7 @@ import lzma
 from collections.abc import Iterable
 from pathlib import Path
 
-from concepts import Concept
+from tools.vocabularies.concepts import Concept
 
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from concepts import Concept, Name
+from tools.vocabularies.concepts import Concept, Name
 
 
 def read_headings(text: str) -> Iterator[Concept]:

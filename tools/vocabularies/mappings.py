@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from concepts import words
+from tools.vocabularies.concepts import words
 
 AXIS_OF_PARTNER = {
     **dict.fromkeys(("uberon", "bto", "cl"), "anatomy"),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import zstandard
-from concepts import Concept, Name
+
+from tools.vocabularies.concepts import Concept, Name
 
 GO_ROOT = "all"
 """GO.db's artificial root above the three branches; it is no concept."""

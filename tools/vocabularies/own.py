@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from concepts import AXES, SCOPES, Concept, Name, tidy
+from tools.vocabularies.concepts import AXES, SCOPES, Concept, Name, tidy
 
 PREFERRED = "PREFERRED"
 """The scope of a name that stands for the source's label, where people know the concept by no other ("bone" for

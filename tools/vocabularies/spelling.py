@@ -5,7 +5,7 @@ matter of taste (-ise) it is left out. After the usual lists of differences, e.g
 
 import re
 
-from concepts import Concept, Name
+from tools.vocabularies.concepts import Concept, Name
 
 _BRITISH = [
     (re.compile(pattern), british)

@@ -27,8 +27,8 @@ class ConsultedView(BaseModel):
     annotator: str
 
 
-class HistoryView(BaseModel):
-    """What one write did. `number` is the assignment's version that it made."""
+class StepView(BaseModel):
+    """What one write was. `number` is the assignment's version that it made."""
 
     number: int
     at: datetime
@@ -36,6 +36,11 @@ class HistoryView(BaseModel):
     action: Action
     state: State
     no_tag_applies: bool
+
+
+class HistoryView(StepView):
+    """What one write did. `number` is the assignment's version that it made."""
+
     comment: str
     guidelines: Annotated[int | None, Field(description="The version in force, of a decision")]
     consulted: Annotated[ConsultedView | None, Field(description="Of an answer to a recommendation")]
@@ -43,15 +48,9 @@ class HistoryView(BaseModel):
     decisions: list[DecisionView]
 
 
-class StoodView(BaseModel):
+class StoodView(StepView):
     """An assignment as it stood after the write with `number`: every decision until then, and the tags that stood."""
 
-    number: int
-    at: datetime
-    actor: str
-    action: Action
-    state: State
-    no_tag_applies: bool
     decisions: list[DecisionView]
     tags: list[Tag]
 
@@ -103,31 +102,12 @@ def router(workbench: Workbench, sheets: Sheets, engine: Engine) -> APIRouter:
 
 
 def _history(entry: Entry) -> HistoryView:
-    consulted = entry.consulted
-    return HistoryView(
-        number=entry.number,
-        at=entry.at,
-        actor=entry.actor,
-        action=entry.action,
-        state=entry.state,
-        no_tag_applies=entry.no_tag_applies,
-        comment=entry.comment,
-        guidelines=entry.guidelines,
-        consulted=ConsultedView.model_validate(consulted.model_dump()) if consulted else None,
-        to=entry.to,
-        decisions=[decision_view(decided) for decided in entry.decisions],
-    )
+    decisions = [decision_view(decided) for decided in entry.decisions]
+    return HistoryView.model_validate({**entry.model_dump(exclude={"decisions"}), "decisions": decisions})
 
 
 def _stood(past: Stood) -> StoodView:
-    entry = past.entry
-    return StoodView(
-        number=entry.number,
-        at=entry.at,
-        actor=entry.actor,
-        action=entry.action,
-        state=entry.state,
-        no_tag_applies=entry.no_tag_applies,
-        decisions=[decision_view(decided) for decided in past.decisions],
-        tags=list(past.tags),
+    decisions = [decision_view(decided) for decided in past.decisions]
+    return StoodView.model_validate(
+        {**past.entry.model_dump(exclude={"decisions"}), "decisions": decisions, "tags": past.tags}
     )

@@ -1,19 +1,17 @@
 /** What administrators bring in, use and leave, vocabularies and mappings alike: versions, and the sets of them in use. */
 import { address, call, get, post, remove, upload } from '../api/client'
-import type { Page } from '../api/types'
+import type { MappingSet, MappingVersion, Page, VocabularySet, VocabularyVersion } from '../api/types'
 import { Loaded } from './loaded.svelte'
 import { notices } from './notices.svelte'
 import { signedIn } from './session.svelte'
 
 const SECONDS = 1.5
 
-interface Version {
-  id: string
-  name: string
-  state: string
-}
+/** What a version of a vocabulary and of mappings have in common. */
+export type ImportedVersion = VocabularyVersion | MappingVersion
+export type ImportedSet = VocabularySet | MappingSet
 
-export class Imported<V extends Version, S extends { state: string }> {
+export class Imported<V extends ImportedVersion, S extends ImportedSet> {
   versions = new Loaded<Page<V>>()
   sets = new Loaded<Page<S>>()
   /** The share of a file that is sent; null while none is. */

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.export.api import MappingsUsedView, mappings_view
+from services.export.api.exports import MappingsUsedView, mappings_view
 from services.export.mapped import Change
 from services.export.mapping_use import MappingUse
 from shared.access import DEFAULT_PROJECT

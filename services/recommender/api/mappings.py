@@ -6,10 +6,10 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.recommender.api.together import Id, Name, SetView, SkippedRowView, add_routes, version_view
 from services.recommender.model import VersionState
 from services.recommender.republishing import republish
 from services.recommender.site_mappings import SiteMappings
-from services.recommender.together_api import Id, Name, SetView, SkippedRowView, add_routes, version_view
 from shared.bus.port import Bus
 from shared.http import CallerDep
 from shared.vocabulary.formats.mapped import MappingFormat

@@ -22,11 +22,11 @@ from shared.grants import Grant, Signer
 from shared.http import CallerDep, Limit, PageOf, ProjectQuery
 from shared.search import port
 
-SCHEMA: Final = Path(__file__).with_name("figures.xsd")
+SCHEMA: Final = Path(__file__).parents[1] / "figures.xsd"
 MAX_OFFSET: Final = 10_000
 MAX_FIGURES: Final = 1_000  # of one query (shared/documents/port.py: In)
 MAX_ASKED: Final = 200  # of one search: a page
-MAX_TAGS: Final = 1_001  # a concept and its descendants (services/recommender/api.py)
+MAX_TAGS: Final = 1_001  # a concept and its descendants (services/recommender/api/concepts.py)
 
 Values = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)]
 

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.recommender.api.together import Id, Name, SetView, SkippedRowView, add_routes, version_view
 from services.recommender.importing import EXAMPLES
 from services.recommender.model import VersionState
-from services.recommender.together_api import Id, Name, SetView, SkippedRowView, add_routes, version_view
 from services.recommender.vocabularies import SiteVocabularies
 from shared.events.recommendation import Axis
 from shared.http import CallerDep

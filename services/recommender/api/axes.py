@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from services.recommender.together_api import SetView, set_view
+from services.recommender.api.together import SetView, set_view
 from services.recommender.vocabularies import SiteVocabularies
 from shared.events.recommendation import Axis
 from shared.http import CallerDep

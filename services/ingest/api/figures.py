@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.ingest.allowed import allowed
 from services.ingest.figures import Figures, Outcome
 from services.ingest.imports import Imports
-from services.ingest.model import Figure, Import, ImportState, QuarantineState, Severity
+from services.ingest.model import Figure, ImportState, QuarantineState, Severity
 from services.ingest.republishing import republish
 from services.ingest.submission import Correction, submitted
-from shared.access import DEFAULT_PROJECT, Action, Caller
+from shared.access import DEFAULT_PROJECT
 from shared.engine import Engine
 from shared.errors import Erased
 from shared.events.image import Article, Picture
@@ -144,13 +145,6 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
     routes = APIRouter()
     signer = engine.signer
 
-    async def _allowed(caller: Caller, action: Action, id: str) -> Figure:
-        """Raises Forbidden, NotFound."""
-        caller.require_somewhere(action)
-        figure = await figures.get(id)
-        caller.require(action, project=figure.project)
-        return figure
-
     @routes.get("/api/v1/figures", summary="Figures, the newest first")
     async def list_figures(
         caller: CallerDep,
@@ -171,7 +165,7 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
 
     @routes.get("/api/v1/figures/{id}", summary="A figure")
     async def get_figure(caller: CallerDep, id: str, response: Response) -> FigureView:
-        figure = await _allowed(caller, "figure.read", id)
+        figure = await allowed(caller, "figure.read", figures.get, id)
         response.headers["ETag"] = etag(figure.version)
         return view(figure, signer)
 
@@ -179,7 +173,7 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
     async def correct_figure(
         caller: CallerDep, id: str, body: Correction, response: Response, version: IfMatch = None
     ) -> FigureView:
-        await _allowed(caller, "figure.write", id)
+        await allowed(caller, "figure.write", figures.get, id)
         figure = await figures.correct(id, body, version=version, actor=caller.person)
         response.headers["ETag"] = etag(figure.version)
         return view(figure, signer)
@@ -187,7 +181,7 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
     @routes.delete("/api/v1/figures/{id}", status_code=204, summary="Erase a figure and all that was made of it")
     async def erase_figure(caller: CallerDep, id: str) -> None:
         with suppress(Erased):  # twice is once
-            await _allowed(caller, "figure.erase", id)
+            await allowed(caller, "figure.erase", figures.get, id)
         await figures.erase(id, actor=caller.person)
 
     @routes.get("/api/v1/articles", summary="Articles and collections")
@@ -231,13 +225,6 @@ def router(figures: Figures, imports: Imports, engine: Engine) -> APIRouter:
 
 
 def _of_imports(routes: APIRouter, imports: Imports) -> None:
-    async def _allowed(caller: Caller, id: str) -> Import:
-        """Raises Forbidden, NotFound."""
-        caller.require_somewhere("import.run")
-        job = await imports.get(id)
-        caller.require("import.run", project=job.project)
-        return job
-
     @routes.post("/api/v1/imports", status_code=201, summary="Begin an import")
     async def begin_import(caller: CallerDep, body: NewImport, project: ProjectQuery = DEFAULT_PROJECT) -> ImportView:
         caller.require("import.run", project=project)
@@ -253,7 +240,7 @@ def _of_imports(routes: APIRouter, imports: Imports) -> None:
     @routes.post("/api/v1/imports/{id}/rows", summary="Send rows of an import, in order")
     async def add_rows(caller: CallerDep, id: str, body: Rows) -> RowsDone:
         """Sending the same rows again changes nothing: after a broken connection, send them again."""
-        await _allowed(caller, id)
+        await allowed(caller, "import.run", imports.get, id)
         results = await imports.rows(id, body.rows, actor=caller.person)
         return RowsDone(items=[row_view(row, outcome) for row, outcome in results])
 
@@ -285,13 +272,13 @@ def _of_imports(routes: APIRouter, imports: Imports) -> None:
 
     @routes.get("/api/v1/imports/{id}", summary="How far an import is")
     async def get_import(caller: CallerDep, id: str) -> ImportView:
-        return ImportView.model_validate(await _allowed(caller, id), from_attributes=True)
+        return ImportView.model_validate(await allowed(caller, "import.run", imports.get, id), from_attributes=True)
 
     @routes.get("/api/v1/imports/{id}/rejects", summary="Rows that did not go in, and why")
     async def list_rejects(
         caller: CallerDep, id: str, cursor: str | None = None, limit: Annotated[Limit, Query()] = 100
     ) -> PageOf[RejectView]:
-        await _allowed(caller, id)
+        await allowed(caller, "import.run", imports.get, id)
         page = await imports.rejects(id, after=cursor, limit=limit)
         return PageOf(
             items=[RejectView.model_validate(row, from_attributes=True) for row in page.items], next=page.next

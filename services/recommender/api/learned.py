@@ -55,35 +55,31 @@ def router(learning: Learning, vocabularies: Callable[[], Vocabularies], changed
         loaded = vocabularies()
         return PageOf(items=[_view(one, learning, loaded) for one in page.items], next=page.next)
 
+    def switched(one: LearnedName) -> LearnedView:
+        changed()
+        return _view(one, learning, vocabularies())
+
     @routes.post("/api/v1/learned/{id}/disable", summary="Undo what was learned")
     async def disable(caller: CallerDep, id: str) -> LearnedView:
         """It comes out of use within seconds, and figures get new recommendations."""
         caller.require("vocabulary.write")
-        one = await learning.switch(id, off_by=caller.person)
-        changed()
-        return _view(one, learning, vocabularies())
+        return switched(await learning.switch(id, off_by=caller.person))
 
     @routes.post("/api/v1/learned/{id}/enable", summary="Let it be learned again")
     async def enable(caller: CallerDep, id: str) -> LearnedView:
         caller.require("vocabulary.write")
-        one = await learning.switch(id, off_by="")
-        changed()
-        return _view(one, learning, vocabularies())
+        return switched(await learning.switch(id, off_by=""))
 
     @routes.post("/api/v1/learned/{id}/widen", summary="Let what a project taught apply to the whole site")
     async def widen(caller: CallerDep, id: str) -> LearnedView:
         """Projects whose own reviews accept a name keep it, whatever another's reject."""
         caller.require("vocabulary.write")
-        one = await learning.scope(id, widened_by=caller.person)
-        changed()
-        return _view(one, learning, vocabularies())
+        return switched(await learning.scope(id, widened_by=caller.person))
 
     @routes.post("/api/v1/learned/{id}/narrow", summary="Let what a project taught apply to that project only")
     async def narrow(caller: CallerDep, id: str) -> LearnedView:
         caller.require("vocabulary.write")
-        one = await learning.scope(id, widened_by="")
-        changed()
-        return _view(one, learning, vocabularies())
+        return switched(await learning.scope(id, widened_by=""))
 
     return routes
 

@@ -6,13 +6,14 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.ingest.allowed import allowed
+from services.ingest.api.views import JPEG, Number
 from services.ingest.inspection import MOST_RECTANGLES, Inspection
 from services.ingest.model import Figure, QuarantineState, Rectangle, Refusal
 from services.ingest.pyramid_model import Look
 from services.ingest.quarantine import Reason
 from services.ingest.views import LARGEST_ANSWER, Views
-from services.ingest.views_api import JPEG, Number
-from shared.access import DEFAULT_PROJECT, Action, Caller
+from shared.access import DEFAULT_PROJECT
 from shared.events.image import Article, Rendition
 from shared.grants import Grant, Signer
 from shared.http import CallerDep, IfMatch, Limit, PageOf, ProjectQuery, etag
@@ -73,13 +74,6 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     """The routes of quarantine."""
     routes = APIRouter()
 
-    async def _allowed(caller: Caller, action: Action, id: str) -> Figure:
-        """Raises Forbidden, NotFound."""
-        caller.require_somewhere(action)
-        figure = await inspection.figure(id)
-        caller.require(action, project=figure.project)
-        return figure
-
     @routes.get("/api/v1/quarantine", summary="Pictures that wait for an administrator's look, the oldest first")
     async def list_quarantine(
         caller: CallerDep,
@@ -97,7 +91,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     @routes.get("/api/v1/quarantine/{id}", summary="A picture in quarantine, to look at")
     async def get_quarantined(caller: CallerDep, id: str, response: Response) -> QuarantinedView:
         """`id` is the figure's. Also what was decided of it."""
-        await _allowed(caller, "quarantine.read", id)
+        await allowed(caller, "quarantine.read", inspection.figure, id)
         return _decided(await inspection.get(id), response)
 
     @routes.get(
@@ -114,7 +108,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
         size: Annotated[int, Query(ge=1, le=LARGEST_ANSWER, description="Longest side of the answer in pixels")] = 2048,
     ) -> Response:
         """A JPEG. A name may stand in one frame of many."""
-        await _allowed(caller, "quarantine.read", id)
+        await allowed(caller, "quarantine.read", inspection.figure, id)
         source = await views.source(id, page=page, frame=frame, waiting=True)
         content = await views.render(source, Look(), region=None, size=size)
         return Response(content, media_type="image/jpeg", headers=UNKEPT)
@@ -122,7 +116,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     @routes.post("/api/v1/quarantine/{id}/confirm", summary="Let everybody see a picture as it is")
     async def confirm(caller: CallerDep, id: str, response: Response, version: IfMatch = None) -> QuarantinedView:
         """Confirming twice is confirming once. With If-Match, a figure that somebody changed is a conflict."""
-        await _allowed(caller, "quarantine.write", id)
+        await allowed(caller, "quarantine.write", inspection.figure, id)
         return _decided(await inspection.confirm(id, version=version, actor=caller.person), response)
 
     @routes.post("/api/v1/quarantine/{id}/black-out", summary="Black out parts of a picture and let everybody see it")
@@ -131,7 +125,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     ) -> QuarantinedView:
         """On every page and frame, in all that is stored of the picture; what was there is erased. Also of a figure
         whose picture is not in quarantine. The same again changes nothing."""
-        await _allowed(caller, "quarantine.write", id)
+        await allowed(caller, "quarantine.write", inspection.figure, id)
         figure = await inspection.black_out(id, body.rectangles, version=version, actor=caller.person)
         return _decided(figure, response)
 
@@ -141,7 +135,7 @@ def router(inspection: Inspection, views: Views, signer: Signer) -> APIRouter:
     ) -> QuarantinedView:
         """The figure keeps its legend; the same file, sent again, is not taken. Also of a figure whose picture is not
         in quarantine. Refusing twice is refusing once."""
-        await _allowed(caller, "quarantine.write", id)
+        await allowed(caller, "quarantine.write", inspection.figure, id)
         figure = await inspection.refuse(id, body.reason, version=version, actor=caller.person)
         return _decided(figure, response)
 
