@@ -166,7 +166,9 @@ def _file(path: Path) -> list[Finding]:
         return [_problem("store", f"{path} cannot be read ({type(error).__name__}).", "Is it whole? Is the disk?")]
     finally:
         connection.close()
-    found = [_ok("store", f"{path} is whole, {path.stat().st_size / 2**20:,.1f} MiB.")]
+    # What was written last stands in the log beside it.
+    size = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists())
+    found = [_ok("store", f"{path} is whole, {size / 2**20:,.1f} MiB.")]
     return found + _letters(int(str(letters[0])) if letters else 0)
 
 

@@ -172,6 +172,14 @@ def add_routes(to: FastAPI | APIRouter, *routers: APIRouter) -> None:
         to.routes.extend(router.routes)
 
 
+_REMEDIES: Final = {
+    # The one 400 there is: FastAPI's, for a body that its parser gave up on.
+    400: "Send valid JSON, not nested by the hundred.",
+    404: "The server's page /docs shows which addresses there are.",
+    405: "The server's page /docs shows which methods an address takes.",
+}
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Turns every error of the tree, of validation and of routing into a problem."""
 
@@ -195,8 +203,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:
-        # The one 400 there is: FastAPI's, for a body that its parser gave up on.
-        remedy = "Send valid JSON, not nested by the hundred." if error.status_code == 400 else ""
+        remedy = _REMEDIES.get(error.status_code, "")
         body = Problem(title=str(error.detail), status=error.status_code, detail=str(error.detail), remedy=remedy)
         return _problem_response(body, dict(error.headers or {}))
 

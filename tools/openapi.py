@@ -25,7 +25,7 @@ import services.recommender.service
 from services.gateway.api.system import VERSION
 from services.recommender.loading import Library
 from shared.engine import opened
-from shared.http import Hop
+from shared.http import Hop, Problem
 from shared.service import Service
 from shared.settings import Settings
 
@@ -36,6 +36,26 @@ Figures in, reviewed tags out. Sign in (`POST /api/v1/session`) or send an API k
 Lists have cursors; documents have ETags, which `If-Match` sends back; errors are problems (RFC 9457) that say what to
 do."""
 
+# What stands under each tag, for who browses.
+TAGS: Final = {
+    "adjudication": "Figures that several people tagged: where they differ, and what is kept.",
+    "articles": "What figures belong to: articles, and collections of figures without one.",
+    "assignments": "Work: who tags which figure, decisions, submission, review, history; handing out and the pool.",
+    "concepts": "Concepts of the vocabularies in use: found as one types, with parents and descendants.",
+    "erasures": "Erasing for good, in two steps: what would go is shown first.",
+    "events": "What happened, to follow or to pull; events that a consumer could not handle.",
+    "export": "Search, and figures with their tags as CSV or XML.",
+    "figures": "Figures with their legends and pictures; looking into a picture.",
+    "identity": "Signing in, sessions, people, invitations, API keys, the record of administration.",
+    "imports": "Many figures at once: rows with uploads, or a zip.",
+    "learned": "What approved reviews taught: names, suppressed meanings, scores.",
+    "mappings": "Mappings between vocabularies.",
+    "projects": "Projects, members, guidelines, rules, measures.",
+    "quality": "Gold figures, newcomers, and how much reviewers look at.",
+    "quarantine": "Pictures that wait until an administrator has looked at them.",
+    "system": "What runs, and how far it is.",
+    "vocabularies": "Vocabularies that a site brings, their versions, and the table of axes.",
+}
 # What the gateway begins and ingest ends has an answer of ingest's: (route, status) → the route that shows it.
 _ANSWERS: Final = (
     ("/api/v1/figures", "201", "/api/v1/figures/{id}"),
@@ -75,8 +95,12 @@ def union(apps: Iterable[ASGIApp | None], version: str) -> dict[str, Any]:
     for path, status, shown in _ANSWERS:
         answer = found["paths"][shown]["get"]["responses"]["200"]
         found["paths"][path]["post"]["responses"][status]["content"] = answer["content"]
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            _as_it_answers(operation)
+    schemas = {**found["components"]["schemas"], "Problem": Problem.model_json_schema()}
     found["components"] = {
-        "schemas": _used(found["paths"], found["components"]["schemas"]),
+        "schemas": _used(found["paths"], schemas),
         "securitySchemes": {
             "session": {"type": "apiKey", "in": "cookie", "name": "mitagger_session"},
             "key": {"type": "http", "scheme": "bearer"},
@@ -86,9 +110,24 @@ def union(apps: Iterable[ASGIApp | None], version: str) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation.setdefault("tags", [path.removeprefix(PUBLIC).split("/")[0]])
+    found["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
     text = _LONG_NAME.sub(lambda name: name[1].capitalize() + name[2], json.dumps(found))
     short: dict[str, Any] = json.loads(text)
     return short
+
+
+def _as_it_answers(operation: dict[str, Any]) -> None:
+    """What FastAPI cannot know: every error is a problem, its own of validation too; and a parameter that may be left
+    out cannot be sent as null."""
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = {
+        "description": "What is wrong, and what to do",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
+        schema |= choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}
 
 
 def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _unnamed(bundle: Bundle, names: Sequence[str]) -> Iterator[Problem]:
         told = [naming.told(name, dicom=_kind(bundle, name) == "dicom") or "a DICOM" for name in pictures[:5]]
         shown = ", ".join(told) + (" …" if len(pictures) > 5 else "")
         yield Problem(
-            f"The manifest does not name {len(pictures):,} of the pictures; they were left out: {shown}",
+            f"The manifest does not name {len(pictures):,} of the pictures; they were left out: {shown}.",
             "Add a row for each, if they are figures.",
             severity="warning",
         )

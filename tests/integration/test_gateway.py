@@ -70,6 +70,25 @@ def test_document_shows_public_routes_alone(document: dict[str, Any]) -> None:
     assert {(route.method, route.path) for route in ROUTES} <= shown
 
 
+def test_every_error_is_documented_as_the_problem_that_it_is(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        answers = operation["responses"]
+        assert "422" not in answers, f"{name} answers no error as FastAPI does."
+        content = answers["default"]["content"]
+        assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}, name
+
+
+def test_no_parameter_is_documented_as_null(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert "null" not in json.dumps(parameter["schema"]), f"{name}: {parameter['name']}"
+
+
+def test_every_tag_says_what_stands_under_it(document: dict[str, Any]) -> None:
+    used = {tag for _, operation in operations(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"]}, "Change TAGS in tools/openapi.py."
+
+
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -175,6 +194,15 @@ async def test_status_names_every_service_and_group(server: Server) -> None:
 async def test_server_shows_its_document(server: Server, document: dict[str, Any]) -> None:
     async with httpx.AsyncClient(base_url=server.url, trust_env=False) as stranger:
         assert (await stranger.get("/api/v1/openapi.json")).json() == document
+
+
+@on_the_servers_loop
+async def test_an_address_that_is_not_there_leads_to_the_api(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False) as stranger:
+        for method, path, status in (("GET", "/api/v1/nothing", 404), ("PUT", "/api/v1/openapi.json", 405)):
+            answer = await stranger.request(method, path)
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+            assert "/docs" in answer.json()["remedy"]
 
 
 async def test_restart_ends_the_key_of_the_data_folder_and_keeps_accounts(tmp_path: Path) -> None:
