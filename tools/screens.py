@@ -19,7 +19,13 @@ QUALITY: Final = 82
 SETTLED: Final = 900  # milliseconds for pictures and motion
 PORT: Final = 8437
 PAGES: Final = {
-    "lin": {"work": "/work", "search": "/find?q=hippocampus", "vocabularies": "/vocabularies", "account": "/account"},
+    "lin": {
+        "work": "/work",
+        "search": "/find?q=hippocampus",
+        "vocabularies": "/vocabularies",
+        "account": "/account",
+        "api": "/docs",
+    },
     "grace": {"review": "/review", "adjudication": "/adjudication"},
     "administrator": {
         "figures": "/collection",
@@ -93,6 +99,8 @@ def _take(browser: Browser, url: str, passwords: dict[str, str], scheme: str) ->
                 page.locator("li button").first.click()
             if title == "quarantine":
                 page.get_by_role("list", name="Waiting pictures").get_by_role("button").first.click()
+            if title == "api":
+                page.locator(".opblock").first.wait_for()
             _shoot(page, title, scheme)
         if name == "lin":
             page.goto(f"{url}/work")
@@ -116,6 +124,10 @@ def _take(browser: Browser, url: str, passwords: dict[str, str], scheme: str) ->
             page.get_by_role("button", name="Review the next figure").click()
             page.locator("[data-id]").first.wait_for()
             _shoot(page, "reviewing", scheme)
+            page.goto(f"{url}/adjudication")
+            page.get_by_role("button", name="Start").click()
+            page.get_by_role("button", name="Settle").wait_for()
+            _shoot(page, "settling", scheme)
         if name == "administrator":
             invited = page.request.post(
                 f"{url}/api/v1/invitations", data={"name": f"Ada {scheme}", "roles": ["annotator"]}
