@@ -6,6 +6,7 @@ import typer
 
 from mitagger.cli.asking import asked, listed
 from mitagger.cli.connection import Data, Json, Key, Project, Server, Target
+from mitagger.cli.named import names_of, person
 from mitagger.cli.output import as_json, table
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
@@ -13,7 +14,7 @@ from mitagger.client import models as m
 app = typer.Typer(no_args_is_help=True, help="Gold figures, what a project asks of newcomers and reviewers, scores.")
 
 Figure = Annotated[str, typer.Argument(help="The figure's id.")]
-Person = Annotated[str, typer.Argument(help="The person's pseudonymous id, as `people list` shows it.")]
+Who = Annotated[str, typer.Argument(help="Name or pseudonym of a person.")]
 
 
 @app.command("list")
@@ -110,17 +111,24 @@ def newcomers(
 
     Example: mitagger gold newcomers
     """
-    found = asked(Target(server, key, data), lambda client: client.newcomers(project))
+
+    async def ask(client: AsyncClient) -> tuple[list[m.Newcomer], dict[str, str]]:
+        return await client.newcomers(project), await names_of(client, project)
+
+    found, names = asked(Target(server, key, data), ask)
     if json:
         as_json(found)
         return
-    rows = [(one.person, one.state, one.attempt, one.scored, _f1(one.f1), _f1(one.best), one.reason) for one in found]
+    rows = [
+        (names.get(one.person, one.person), one.state, one.attempt, one.scored, _f1(one.f1), _f1(one.best), one.reason)
+        for one in found
+    ]
     table(("person", "state", "attempt", "scored", "F1", "best", "let in because"), rows)
 
 
 @app.command()
 def admit(
-    person: Person,
+    who: Who,
     *,
     reason: Annotated[str, typer.Option(help="Why they need not pass; it is kept.")],
     project: Project = "",
@@ -131,18 +139,22 @@ def admit(
 ) -> None:
     """Let somebody in, whatever their scores.
 
-    Example: mitagger gold admit p-ada --reason "Has curated MONDO for ten years."
+    Example: mitagger gold admit Ada --reason "Has curated MONDO for ten years."
     """
-    found = asked(Target(server, key, data), lambda client: client.let_in(project, person, reason))
+
+    async def ask(client: AsyncClient) -> m.Newcomer:
+        return await client.let_in(project, await person(client, project, who), reason)
+
+    found = asked(Target(server, key, data), ask)
     if json:
         as_json(found)
     else:
-        typer.echo(f"{found.person}: {found.state}")
+        typer.echo(f"{who}: {found.state}")
 
 
 @app.command()
 def scores(
-    person: Person,
+    who: Who,
     *,
     project: Project = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
@@ -153,9 +165,13 @@ def scores(
 ) -> None:
     """List somebody's scores on gold figures, the newest first.
 
-    Example: mitagger gold scores p-ada
+    Example: mitagger gold scores Ada
     """
-    found = asked(Target(server, key, data), lambda client: listed(client.gold_scores(project, person), limit=limit))
+
+    async def ask(client: AsyncClient) -> list[m.GoldScore]:
+        return await listed(client.gold_scores(project, await person(client, project, who)), limit=limit)
+
+    found = asked(Target(server, key, data), ask)
     if json:
         as_json(found)
         return

@@ -7,13 +7,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mitagger.cli.asking import asked
-from mitagger.cli.connection import Data, Json, Key, Server, Target
+from mitagger.cli.connection import PROJECT, Data, Json, Key, Server, Target
+from mitagger.cli.named import names_of, people, person
 from mitagger.cli.output import as_json, table
 from mitagger.cli.roles import roles_of
 from mitagger.cli.waiting import ended
 from mitagger.client import AsyncClient
 from mitagger.client import models as m
-from shared.errors import NotFound
+from shared.access import DEFAULT_PROJECT
 
 app = typer.Typer(no_args_is_help=True, help="Projects, and who is in them as what.")
 
@@ -56,9 +57,9 @@ def create(
 
 @app.command("move-work")
 def move_work(
-    of: Annotated[str, typer.Option("--of", help="Pseudonym of whose figures to tag go.")],
+    of: Annotated[str, typer.Option("--of", help="Name or pseudonym of whose figures to tag go.")],
     *,
-    to: Annotated[list[str] | None, typer.Option(help="Pseudonyms of who gets them, evenly; nobody: back.")] = None,
+    to: Annotated[list[str] | None, typer.Option(help="Names of who gets them, evenly; nobody: back.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only say what it comes to.")] = False,
     server: Server = "",
     key: Key = "",
@@ -67,24 +68,25 @@ def move_work(
 ) -> None:
     """Give others what somebody has to tag, or take it back.
 
-    Example: mitagger project move-work --of p-ada --to p-bob --to p-eve
+    Example: mitagger project move-work --of Ada --to Bob --to Eve
     """
-    order = {"of": of, "team": [{"annotator": person} for person in to or []], "apply": apply}
 
-    async def ask(client: AsyncClient) -> list[m.Move]:
+    async def ask(client: AsyncClient) -> tuple[list[m.Move], dict[str, str]]:
+        whose, *others = await people(client, _chosen(), [of, *(to or [])])
+        order = {"of": whose, "team": [{"annotator": one} for one in others], "apply": apply}
         parts = [await client.move(**order)]
         while parts[-1].next is not None:
             parts.append(await client.move(**order, cursor=parts[-1].next))
-        return parts
+        return parts, await names_of(client, _chosen())
 
-    parts = asked(Target(server, key, data), ask)
+    parts, names = asked(Target(server, key, data), ask)
     if json:
         as_json(parts)
         return
     got: dict[str, int] = {}
     for share in (share for part in parts for share in part.people):
         got[share.annotator] = got.get(share.annotator, 0) + share.figures
-    table(("annotator", "figures"), sorted(got.items()))
+    table(("annotator", "figures"), sorted((names.get(one, one), count) for one, count in got.items()))
     count, shared = sum(part.figures for part in parts), sum(part.shared for part in parts)
     stay = f" {shared} stay: the others tag them already." if shared else ""
     typer.echo(f"{count} figures {'went' if apply else 'would go; say --apply to do it'}.{stay}")
@@ -92,7 +94,7 @@ def move_work(
 
 @app.command("hand-out")
 def hand_out(
-    to: Annotated[list[str], typer.Option(help="Pseudonym of an annotator; several by repeating it.")],
+    to: Annotated[list[str], typer.Option(help="Name or pseudonym of an annotator; several by repeating it.")],
     *,
     together: Annotated[str, typer.Option(help="article: a paper stays together; or figure.")] = "article",
     overlap_share: Annotated[float, typer.Option(min=0, max=1, help="Share that two people tag.")] = 0.0,
@@ -104,31 +106,33 @@ def hand_out(
 ) -> None:
     """Hand out all figures that nobody has, and wait until it is done. It goes on when you stop waiting.
 
-    Example: mitagger project hand-out --to p-ada --to p-bob
+    Example: mitagger project hand-out --to Ada --to Bob
     """
-    order = {
-        "team": [{"annotator": person} for person in to],
-        "together": together,
-        "overlap_share": overlap_share,
-        "hidden_share": hidden_share,
-    }
 
-    async def ask(client: AsyncClient) -> m.Handout:
-        job = await client.begin_handout(**order)
+    async def ask(client: AsyncClient) -> tuple[m.Handout, dict[str, str]]:
+        job = await client.begin_handout(
+            team=[{"annotator": one} for one in await people(client, _chosen(), to)],
+            together=together,
+            overlap_share=overlap_share,
+            hidden_share=hidden_share,
+        )
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("figures looked at", total=job.total)
-            return await ended(
+            done = await ended(
                 job,
                 lambda one: one.state == "running",
                 client.handout,
                 lambda one: bar.update(task, completed=one.looked),
             )
+        return done, await names_of(client, _chosen())
 
-    job = asked(Target(server, key, data), ask)
+    job, names = asked(Target(server, key, data), ask)
     if json:
         as_json(job)
         return
-    table(("annotator", "figures"), [(share.annotator, share.figures) for share in job.people])
+    table(
+        ("annotator", "figures"), [(names.get(share.annotator, share.annotator), share.figures) for share in job.people]
+    )
     typer.echo(f"{job.figures} figures were handed out ({job.state}){': ' + job.error if job.error else '.'}")
 
 
@@ -200,8 +204,8 @@ def member(
     wanted = roles_of(role)
 
     async def ask(client: AsyncClient) -> m.Member:
-        by = await _person(client, id, reviewer) if reviewer else None
-        return await client.set_member(id, await _person(client, id, who), wanted, reviewer=by)
+        by = await person(client, id, reviewer) if reviewer else None
+        return await client.set_member(id, await person(client, id, who), wanted, reviewer=by)
 
     done = asked(Target(server, key, data), ask)
     typer.echo(f"{done.name}: {', '.join(done.roles)}.")
@@ -224,8 +228,8 @@ def remove(
     """
 
     async def ask(client: AsyncClient) -> m.Left:
-        others = [await _person(client, id, one) if one else "" for one in (to, reviewer)]
-        return await client.remove_member(id, await _person(client, id, who), to=others[0], reviewer=others[1])
+        others = [await person(client, id, one) if one else "" for one in (to, reviewer)]
+        return await client.remove_member(id, await person(client, id, who), to=others[0], reviewer=others[1])
 
     left = asked(Target(server, key, data), ask)
     typer.echo(
@@ -234,13 +238,5 @@ def remove(
     )
 
 
-async def _person(client: AsyncClient, project: str, name: str) -> str:
-    """The pseudonym of a member, or, for administrators, of anybody. Raises NotFound."""
-    known = [(one.person, one.name) for one in await client.members(project)]
-    for person, called in known:
-        if name in (person, called):
-            return person
-    async for account in client.accounts():
-        if name in (account.person, account.name):
-            return account.person
-    raise NotFound(f"There is nobody called {name}.", remedy="mitagger people list shows everybody.")
+def _chosen() -> str:
+    return PROJECT.get() or DEFAULT_PROJECT

@@ -14,7 +14,7 @@ from mitagger.cli.app import app
 from mitagger.cli.outcome import REFUSED, SOME_FAILED
 from mitagger.client import AsyncClient, NotSignedIn
 from tests.support.images import png
-from tests.support.people import until
+from tests.support.people import ANNOTATOR, hired, until
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -169,3 +169,24 @@ async def test_commands_work_in_the_project_that_is_named_and_in_no_other(server
     assert [one["projects"] for one in keys if one["name"] == "PACS of the eye"] == [["eye"]]
     refused = await mitagger(server, "--project", "nowhere", "import", str(tmp_path / "eye"))
     assert refused.exit_code == REFUSED
+
+
+async def test_people_are_named_by_their_names_or_pseudonyms(server: Server) -> None:
+    async with server.client() as admin:
+        staff = await hired(admin)
+        await admin.set_member("default", staff.annotator, ["annotator"], reviewer=staff.reviewer)
+        await admin.create_figure(None, collection="Names", label="Figure 1", legend="Femur.")
+        await until(lambda: _caught_up(admin), what="the figure to reach the annotators")
+    given = await mitagger(server, "project", "hand-out", "--to", ANNOTATOR)
+    assert given.exit_code == 0, given.stderr
+    assert f"{ANNOTATOR} " in given.stdout
+    moved = await mitagger(server, "project", "move-work", "--of", staff.annotator)
+    assert "would go" in moved.stdout
+    assert (await mitagger(server, "gold", "scores", ANNOTATOR)).exit_code == 0
+    nobody = await mitagger(server, "gold", "scores", "nobody")
+    assert nobody.exit_code == REFUSED
+    assert "nobody called nobody" in nobody.stderr
+
+
+async def _caught_up(admin: AsyncClient) -> bool:
+    return not any(one.behind for one in (await admin.status()).progress)
