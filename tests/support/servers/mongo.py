@@ -7,8 +7,10 @@ That one knows no sessions, transactions or retried writes, and writes late: it 
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -26,6 +28,8 @@ ADDRESS: Final = "MITAGGER_TEST_MONGODB"
 PACKAGE: Final = ("de.bwaldvogel", "mongo-java-server-h2-backend", "1.47.0")
 IMAGE: Final = "mongo:8"
 FETCH_SECONDS: Final = 300
+JOIN_SECONDS: Final = 30
+POLL_MILLISECONDS: Final = 10
 _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>mitagger.tests</groupId><artifactId>mongo</artifactId><version>1</version><dependencies><dependency>
 <groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency></dependencies></project>
@@ -90,11 +94,10 @@ def _from_packages() -> Iterator[str]:
     starts it, the others (other workers of pytest-xdist) join."""
     folder = user_cache_path("mitagger", appauthor=False) / "tests"
     folder.mkdir(parents=True, exist_ok=True)
-    held, address = folder / "mongo.input", folder / "mongo.url"
+    held, address = folder / "mongo.joining", folder / "mongo.url"
     with FileLock(folder / "mongo.lock"):
-        try:
-            writer = os.open(held, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody reads it: no server
+        writer = _joined(held)
+        if writer is None:
             libraries = _libraries(folder)
             held.unlink(missing_ok=True)
             os.mkfifo(held)
@@ -108,6 +111,28 @@ def _from_packages() -> Iterator[str]:
         yield f"{url}/?retryWrites=false"
     finally:
         os.close(writer)
+
+
+def _joined(held: Path) -> int | None:
+    """The input of the server that is there, open for writing; null where there is none, or one that is ending because
+    the last one left it. Raises NoServer."""
+    try:
+        writer = os.open(held, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # nobody reads it
+        return None
+    answer = held.with_name(f"mongo.{new_id()}")
+    left = select.poll()
+    left.register(writer, 0)  # tells when nobody reads it any more
+    deadline = time.monotonic() + JOIN_SECONDS
+    os.write(writer, f"{answer}\n".encode())
+    while not answer.exists():
+        if left.poll(POLL_MILLISECONDS):
+            os.close(writer)
+            return None
+        if time.monotonic() > deadline:
+            raise NoServer(f"The MongoDB of other tests does not answer on {held}.")
+    answer.unlink()
+    return writer
 
 
 def _started(libraries: Path, reader: int) -> str:
