@@ -100,7 +100,7 @@ def _take(browser: Browser, url: str, passwords: dict[str, str], scheme: str) ->
             if title == "quarantine":
                 page.get_by_role("list", name="Waiting pictures").get_by_role("button").first.click()
             if title == "api":
-                page.locator(".opblock").first.wait_for()
+                page.locator(".opblock-tag").first.click()
             _shoot(page, title, scheme)
         if name == "lin":
             page.goto(f"{url}/work")
