@@ -150,10 +150,9 @@ async def test_recommenders_that_die_and_a_broker_that_stops_change_nothing_that
             while not (bringing.done() and disturbing.done()):
                 await disturbed.work.round()
             await asyncio.gather(bringing, disturbing)
-            left = await disturbed.left()
-            await disturbed.cluster.revive()
             # Every copy that was started again works: nobody stays outside of its group.
-            await disturbed.cluster.ready(*disturbed.cluster.names)
+            await disturbed.cluster.recovered()
+            left = await disturbed.left()
         async with asyncio.timeout(SECONDS), opened(tmp_path / "calm", 1, broker, mongodb) as calm:
             await calm.bring()
             for _ in range(disturbed.work.rounds):

@@ -79,6 +79,17 @@ class Cluster:
             if process.returncode == REFUSED:
                 await self.launch(name)
 
+    async def recovered(self) -> None:
+        """Returns once every service is ready; what ends meanwhile as `revive` says is started again. Raises
+        AssertionError, as `start` does."""
+        try:
+            async with asyncio.timeout(START_SECONDS), httpx.AsyncClient(trust_env=False) as http:
+                while not all([await _ready(http, self.address(name)) for name in self.names]):
+                    await self.revive()
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise AssertionError(f"Not all services became ready again.\n{self.told()}") from None
+
     async def problems(self, name: str) -> list[str]:
         """What a process says is wrong; [] when it is ready."""
         async with httpx.AsyncClient(trust_env=False, timeout=STOP_SECONDS) as http:
